@@ -1,0 +1,252 @@
+"""Who the people are: profiles, the cohorts they are in, and the refreshes that brought them."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from notifly_console.tenancy.models import Project
+
+
+class Profile(models.Model):
+    """An end customer of a project, known by `external_id`. Its id is never reused: bitmaps hold it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    external_id = models.CharField(max_length=255)
+    distinct_id = models.CharField(max_length=255)
+    is_anonymous = models.BooleanField(default=False)
+    phone = models.CharField(max_length=16, null=True)
+    """E.164 where it is a reachable mobile number (product.md §3), else null with `phone_reason`."""
+    phone_raw = models.CharField(max_length=255, blank=True)
+    phone_reason = models.CharField(max_length=24, blank=True)
+    email = models.CharField(max_length=254, null=True)
+    email_raw = models.CharField(max_length=255, blank=True)
+    email_reason = models.CharField(max_length=24, blank=True)
+    properties = models.JSONField(default=dict)
+    digest = models.BigIntegerField(default=0)
+    """Of everything above as it came: an equal digest means that nothing is to be written."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            # The pattern operators let a search by the beginning of an id use the index whatever the collation.
+            models.UniqueConstraint(
+                fields=["project", "external_id"],
+                name="profile_once",
+                opclasses=["uuid_ops", "text_pattern_ops"],
+            ),
+            models.CheckConstraint(
+                condition=Q(phone=None, phone_reason__gt="") | Q(phone__isnull=False, phone_reason=""),
+                name="profile_phone_or_reason",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["phone"],
+                condition=Q(phone__isnull=False),
+                name="profile_phone",
+                opclasses=["text_pattern_ops"],
+            ),
+            models.Index(
+                fields=["email"],
+                condition=Q(email__isnull=False),
+                name="profile_email",
+                opclasses=["text_pattern_ops"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Cohort(models.Model):
+    """A named set of profiles that Mixpanel owns. Rows stay when Mixpanel drops them, so that history can be read."""
+
+    SOURCE = "mixpanel"
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    source_id = models.BigIntegerField()
+    name = models.TextField()
+    name_key = models.CharField(max_length=100)
+    """The beginning of the name in lower case: what lists are sorted by. (A name may be longer than an index takes.)"""
+    description = models.TextField(blank=True)
+    reported_size = models.BigIntegerField(null=True)
+    """What Mixpanel's list says; the pull may differ (mixpanel.md §0.6)."""
+    is_visible = models.BooleanField(default=True)
+    first_seen_at = models.DateTimeField(auto_now_add=True)
+    vanished_at = models.DateTimeField(null=True)
+    """Since when Mixpanel's list doesn't hold it."""
+
+    # What every list shows, copied from the current snapshot when it is published.
+    current = models.ForeignKey("Snapshot", on_delete=models.SET_NULL, null=True, related_name="+")
+    held = models.ForeignKey("Snapshot", on_delete=models.SET_NULL, null=True, related_name="+")
+    """A result that waits for a person: empty, or less than half of the current version."""
+    number = models.IntegerField(default=0)
+    size = models.BigIntegerField(null=True)
+    joined_count = models.BigIntegerField(default=0)
+    left_count = models.BigIntegerField(default=0)
+    refreshed_at = models.DateTimeField(null=True)
+    """When its membership was last read whole, changed or not."""
+
+    failed_at = models.DateTimeField(null=True)
+    """When the last pull failed; null again once one succeeds."""
+    failure = models.CharField(max_length=32, blank=True)
+
+    needed_at = models.DateTimeField(null=True)
+    """When something of a higher room will want it (a campaign about to go)."""
+    watched_at = models.DateTimeField(null=True)
+    """When somebody last opened it."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "source_id"], name="cohort_once"),
+            models.CheckConstraint(condition=Q(size=None) | Q(size__gte=0), name="cohort_size_not_negative"),
+            models.CheckConstraint(
+                condition=Q(failed_at=None, failure="") | Q(failed_at__isnull=False, failure__gt=""),
+                name="cohort_failure_or_none",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["project", "name_key", "id"], name="cohort_by_name"),
+            models.Index(fields=["project", "-size"], name="cohort_by_size"),
+        ]
+
+    def __str__(self) -> str:
+        return self.screen_id
+
+    @property
+    def screen_id(self) -> str:
+        """As it is written on screen and in commands: `mixpanel_2785620`."""
+        return f"{self.SOURCE}_{self.source_id}"
+
+
+class SnapshotState(models.TextChoices):
+    PUBLISHED = "published", _("적용됨")
+    HELD = "held", _("확인 필요")
+    DISCARDED = "discarded", _("버림")
+
+
+class Snapshot(models.Model):
+    """One immutable version of a cohort's membership; the sets are serialised 64-bit Roaring bitmaps of profile ids."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="snapshots")
+    number = models.IntegerField()
+    state = models.CharField(max_length=12, choices=SnapshotState.choices, default=SnapshotState.PUBLISHED)
+    members = models.BinaryField()
+    joined = models.BinaryField()
+    left = models.BinaryField()
+    size = models.BigIntegerField()
+    joined_count = models.BigIntegerField()
+    left_count = models.BigIntegerField()
+    reach = models.JSONField(default=dict)
+    """{"reachable": n, "with_email": n, "anonymous": n, "phone": {reason: n}, "email": {reason: n}}"""
+    refresh = models.ForeignKey("Refresh", on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    decided_by = models.CharField(max_length=254, blank=True)
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cohort", "number"], name="snapshot_number_once"),
+            models.CheckConstraint(condition=Q(size__gte=0, number__gte=1), name="snapshot_counts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cohort_id}.{self.number}"
+
+
+class RefreshState(models.TextChoices):
+    QUEUED = "queued", _("대기")
+    RUNNING = "running", _("리프레시 중")
+    WAITING = "waiting", _("요청 한도 대기")
+    SUCCEEDED = "succeeded", _("완료")
+    PARTIAL = "partial", _("일부 실패")
+    FAILED = "failed", _("실패")
+
+
+LIVE = (RefreshState.QUEUED, RefreshState.RUNNING, RefreshState.WAITING)
+
+
+class Refresh(models.Model):
+    """One pull of the cohort list and memberships. At most one of a project is live; a second request joins it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, null=True, related_name="+")
+    """Set when only this cohort was asked for."""
+    state = models.CharField(max_length=12, choices=RefreshState.choices, default=RefreshState.QUEUED)
+    requested_by = models.CharField(max_length=254, blank=True)
+    requested_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    fence = models.BigIntegerField(default=0)
+    """Grows with every claim; each write of a worker carries the one it was given."""
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    """While waiting: when the budget lets it go on, or a failed step may be tried again."""
+    listed_at = models.DateTimeField(null=True)
+    """When the cohort list was read in this run; a takeover doesn't read it again."""
+    waiting_for = models.CharField(max_length=32, blank=True)
+    failure = models.CharField(max_length=32, blank=True)
+    receipt = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project"], condition=Q(state__in=LIVE), name="refresh_live_once"),
+            models.CheckConstraint(condition=Q(state__in=RefreshState.values), name="refresh_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=LIVE, finished_at=None) | (~Q(state__in=LIVE) & Q(finished_at__isnull=False)),
+                name="refresh_finished_or_live",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["project", "-requested_at"], name="refresh_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.id.hex} {self.state}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+
+class PullState(models.TextChoices):
+    WAITING = "waiting", _("대기")
+    RUNNING = "running", _("리프레시 중")
+    DONE = "done", _("완료")
+    FAILED = "failed", _("실패")
+
+
+class Pull(models.Model):
+    """One cohort's turn within a refresh: the cursor that a takeover goes on from."""
+
+    refresh = models.ForeignKey(Refresh, on_delete=models.CASCADE, related_name="pulls")
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+")
+    state = models.CharField(max_length=12, choices=PullState.choices, default=PullState.WAITING)
+    position = models.IntegerField()
+    """Order of need; the lowest waiting one is next."""
+    session_id = models.CharField(max_length=255, blank=True)
+    total = models.BigIntegerField(null=True)
+    page_size = models.IntegerField(null=True)
+    pages_done = models.JSONField(default=list)
+    received = models.BigIntegerField(default=0)
+    members = models.BinaryField(default=bytes)
+    counts = models.JSONField(default=dict)
+    """Reach and upsert counters of the ids added so far."""
+    restarts = models.IntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+    failure = models.CharField(max_length=32, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["refresh", "cohort"], name="pull_once"),
+            models.CheckConstraint(condition=Q(state__in=PullState.values), name="pull_state_known"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["refresh", "state", "position"], name="pull_next")]
+
+    def __str__(self) -> str:
+        return f"{self.refresh_id} {self.cohort_id} {self.state}"

@@ -1,0 +1,9 @@
+from django.apps import AppConfig
+
+
+class IntegrationsConfig(AppConfig):
+    """Everything that talks to somebody else's computer."""
+
+    name = "integrations"
+    label = "integrations"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,1 @@
+"""Mixpanel: its client, what it says, and what it refuses."""

@@ -1,0 +1,102 @@
+"""Connections to outside systems, and what we have asked of them lately."""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings as conf
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from notifly_console.lib.crypto import KeyRing, Secret
+from notifly_console.tenancy.models import Project
+
+
+class Kind(models.TextChoices):
+    """An outside system that a project can be connected to."""
+
+    MIXPANEL = "mixpanel", "Mixpanel"
+
+
+class Connection(models.Model):
+    """Credentials and settings for one outside system. The secret is sealed and bound to this row and project."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="connections")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    settings = models.JSONField(default=dict)
+    """What isn't secret, in the vendor's terms; `integrations/connect.py` reads it into a typed value."""
+    sealed_secret = models.TextField(blank=True)
+    secret_hint = models.CharField(max_length=4, blank=True)
+    secret_set_at = models.DateTimeField(null=True)
+    secret_set_by = models.CharField(max_length=254, blank=True)
+    health = models.JSONField(default=dict)
+    """The last connection test: its steps, and when it ran."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "kind"], name="connection_once"),
+            models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="connection_kind_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.project_id}"
+
+    @property
+    def _bound_to(self) -> tuple[str, str, str, str]:
+        return (self._meta.db_table, "sealed_secret", self.id.hex, self.project_id.hex)
+
+    def set_secret(self, plain: str) -> None:
+        """Seals `plain` into this row; the caller saves it."""
+        ring: KeyRing = conf.CREDENTIALS_KEYS
+        self.sealed_secret = ring.seal(plain, bound_to=self._bound_to)
+        self.secret_hint = plain[-4:] if len(plain) >= 12 else ""
+
+    def secret(self) -> Secret:
+        """The secret. Raises CannotOpen when its key is gone or the row was altered."""
+        ring: KeyRing = conf.CREDENTIALS_KEYS
+        return ring.open(self.sealed_secret, bound_to=self._bound_to)
+
+
+class Budget(models.Model):
+    """What we know of one Mixpanel project's query limits. Its row is the lock that counting is done under."""
+
+    region = models.CharField(max_length=2)
+    mixpanel_project_id = models.BigIntegerField()
+    blocked_until = models.DateTimeField(null=True)
+    """Set when Mixpanel itself said that the hour is used up: others than us query that project, too."""
+    pages_count = models.BooleanField(default=False)
+    """Whether session pages have been seen to count as queries (Mixpanel's documents are silent)."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["region", "mixpanel_project_id"], name="budget_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.region}/{self.mixpanel_project_id}"
+
+
+class Query(models.Model):
+    """One request to Mixpanel's Query API: committed before it is sent, so that a crash can't forget it."""
+
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="queries")
+    at = models.DateTimeField()
+    counts = models.BooleanField()
+    """Whether it takes one of the hour's sixty; a session page only takes one of the five places in flight."""
+    lease_until = models.DateTimeField()
+    """In flight until released or until this time, whichever comes first."""
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("Mixpanel 요청")
+        indexes: ClassVar = [
+            models.Index(fields=["budget", "at"], name="query_of_hour"),
+            models.Index(
+                fields=["budget", "lease_until"], condition=models.Q(released_at=None), name="query_in_flight"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.budget} {self.at}"

@@ -1,0 +1,34 @@
+"""The closed list of what is written to the audit log."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Action(TextChoices):
+    """A verb of the audit log, with the words that its page shows."""
+
+    SIGNED_IN = "signed_in", _("로그인")
+    SIGN_IN_FAILED = "sign_in_failed", _("로그인 실패")
+    SIGNED_OUT = "signed_out", _("로그아웃")
+    PASSWORD_CHANGED = "password_changed", _("비밀번호 변경")
+    SECOND_FACTOR_ADDED = "second_factor_added", _("2단계 인증 추가")
+    SECOND_FACTOR_REMOVED = "second_factor_removed", _("2단계 인증 제거")
+    PROJECT_CREATED = "project_created", _("프로젝트 생성")
+    PROJECT_CHANGED = "project_changed", _("프로젝트 설정 변경")
+    MEMBER_INVITED = "member_invited", _("구성원 초대")
+    INVITATION_WITHDRAWN = "invitation_withdrawn", _("초대 취소")
+    MEMBER_JOINED = "member_joined", _("구성원 참여")
+    MEMBER_ROLE_CHANGED = "member_role_changed", _("구성원 역할 변경")
+    MEMBER_REMOVED = "member_removed", _("구성원 내보내기")
+    CONNECTION_REGISTERED = "connection_registered", _("연동 정보 등록")
+    CONNECTION_CHANGED = "connection_changed", _("연동 정보 변경")
+    CONNECTION_SECRET_CHANGED = "connection_secret_changed", _("연동 비밀번호 변경")
+    CONNECTION_TESTED = "connection_tested", _("연결 테스트")
+    CONNECTION_REMOVED = "connection_removed", _("연동 해제")
+    CREDENTIALS_ROTATED = "credentials_rotated", _("암호화 키 교체")
+    REFRESH_REQUESTED = "refresh_requested", _("리프레시 요청")
+    SNAPSHOT_ACCEPTED = "snapshot_accepted", _("보류된 버전 적용")
+    SNAPSHOT_DISCARDED = "snapshot_discarded", _("보류된 버전 버림")
+    PROFILES_SEARCHED = "profiles_searched", _("유저 검색")
+    PROFILE_SEEN = "profile_seen", _("유저 상세 열람")
+    PROFILES_EXPORTED = "profiles_exported", _("유저 목록 내보내기")

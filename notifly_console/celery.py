@@ -1,0 +1,64 @@
+"""The Celery app, which queue each task goes to, and the system's clock: what runs by itself, and when."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifly_console.settings")
+
+app = Celery("notifly_console")
+app.conf.update(
+    broker_url=settings.BROKER.url,
+    broker_transport_options=settings.BROKER.options,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    task_serializer="json",
+    accept_content=["json"],
+    task_ignore_result=True,
+    # A row, not a message, is what must not be lost; these only make its nudge come back sooner.
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_retry_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    task_soft_time_limit=240,
+    task_time_limit=300,
+    worker_soft_shutdown_timeout=5,
+    worker_enable_soft_shutdown_on_idle=True,
+    worker_max_tasks_per_child=500,
+    worker_max_memory_per_child=400_000,
+    worker_hijack_root_logger=False,
+    worker_redirect_stdouts=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    timezone="UTC",
+    enable_utc=True,
+    task_default_queue="control",
+    task_queues=[Queue("control"), Queue("fetch")],
+    task_routes={"cohorts.run_refresh": {"queue": "fetch"}},
+    beat_schedule={
+        "take up refreshes that are due or whose worker died": {
+            "task": "cohorts.sweep_refreshes",
+            "schedule": 15.0,
+            "options": {"expires": 30},
+        },
+        "say that the clock and a worker are alive": {
+            "task": "console.heartbeat",
+            "schedule": 20.0,
+            "options": {"expires": 40},
+        },
+        "forget what is past its time": {
+            "task": "cohorts.prune",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
+    },
+)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def _keep_django_logging(**_kwargs: Any) -> None:
+    """Celery leaves logging as `settings.LOGGING` set it up."""

@@ -1,0 +1,149 @@
+"""Pages that belong to no app: home, health, the error pages, and what every page is given."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_safe
+from kombu import Connection as BrokerConnection
+
+from notifly_console.tasks import HEARTBEAT
+from notifly_console.tenancy.models import Member
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_IS_OLD = timedelta(minutes=3)
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The only project's cohorts, or the choice of projects."""
+    projects = list(Member.objects.filter(user=request.user.pk).values_list("project_id", flat=True)[:2])
+    if len(projects) == 1:
+        return redirect("cohorts:list", project_id=projects[0])
+    return redirect("tenancy:projects")
+
+
+@login_not_required
+@require_safe
+def healthz(_request: HttpRequest) -> JsonResponse:
+    """The process is alive; asks nobody else."""
+    return JsonResponse({"status": "ok"})
+
+
+@login_not_required
+@require_safe
+def readyz(_request: HttpRequest) -> JsonResponse:
+    """Whether the parts answer: database, migrations, broker, and a worker that the clock reached lately."""
+    checks = {"database": "ok", "migrations": "ok", "broker": "ok", "worker": "ok"}
+    try:
+        connection.ensure_connection()
+        if _pending_migrations():
+            checks["migrations"] = "pending: run `manage.py migrate`"
+        checks["worker"] = _worker_says()
+    except DatabaseError:
+        checks |= {"database": "unreachable", "migrations": "unknown", "worker": "unknown"}
+    checks["broker"] = _broker_says()
+    ready = all(answer == "ok" for answer in checks.values())
+    return JsonResponse({"status": "ok" if ready else "not ready", **checks}, status=200 if ready else 503)
+
+
+def _pending_migrations() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _worker_says() -> str:
+    beat = cache.get(HEARTBEAT)
+    if beat is None or timezone.now() - datetime.fromisoformat(beat) > HEARTBEAT_IS_OLD:
+        return "no heartbeat: start a worker and beat"
+    return "ok"
+
+
+def _broker_says() -> str:
+    if settings.BROKER.kind == "folder":
+        return "ok"
+    try:
+        with BrokerConnection(
+            settings.BROKER.url, transport_options=settings.BROKER.options, connect_timeout=1
+        ) as broker:
+            broker.ensure_connection(max_retries=1, timeout=1)
+    except Exception as error:  # whatever the broker's client raises, the answer is the same: it isn't there
+        log.warning("broker_unreachable", error=type(error).__name__)
+        return "unreachable"
+    return "ok"
+
+
+class OutageMiddleware:
+    """Answers 503 with a page that says what to do when the database doesn't answer, instead of a bare 500."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            return self.get_response(request)
+        except (OperationalError, InterfaceError) as error:
+            return outage(request, error)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
+        """A view's own database error never reaches `__call__`: Django would turn it into a 500 first."""
+        return outage(request, exception) if isinstance(exception, OperationalError | InterfaceError) else None
+
+
+def outage(request: HttpRequest, error: Exception) -> HttpResponse:
+    """The page for a database that is away. Nothing of the request was kept, so the same request may be sent again."""
+    log.error("database_unavailable", error=type(error).__name__)
+    response = render(None, "errors/503.html", {"path": request.get_full_path()}, status=503)  # type: ignore[arg-type]
+    response.headers["Retry-After"] = "5"
+    patch_cache_control(response, no_store=True)
+    return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The page for a form whose token is missing or old."""
+    log.info("csrf_refused", reason=reason)
+    return render(request, "errors/csrf.html", status=403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "errors/400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "errors/403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "errors/404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    # Without the request: whatever broke may be what a context processor needs.
+    return render(None, "errors/500.html", {"request_id": getattr(request, "request_id", "")}, status=500)  # type: ignore[arg-type]
+
+
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """For every template: the access to the current project, and the person's projects (asked for only if shown)."""
+    user = getattr(request, "user", None)
+
+    def projects() -> list[Member]:
+        if user is None or not user.is_authenticated:
+            return []
+        return list(Member.objects.select_related("project").filter(user=user.pk).order_by("project__name")[:50])
+
+    return {
+        "access": getattr(request, "access", None),
+        "my_projects": projects,
+        "time_zone": settings.TIME_ZONE,
+    }

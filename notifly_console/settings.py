@@ -1,0 +1,252 @@
+"""Every setting of the console, from the environment. `docs/settings.md` explains each; `.env.example` lists them."""
+
+import sys
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.urls import reverse_lazy
+
+from notifly_console.lib import embedded, logs
+from notifly_console.lib.crypto import KeyRing
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.smart_cast = False
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+
+TESTING = "pytest" in sys.modules
+VAR_DIR = env.path("VAR_DIR", default=str(BASE_DIR / "var"))()
+"""Where a console without servers keeps its files: database, broker, keys."""
+
+
+def secret(name: str, local_file: str) -> str:
+    """The secret `name`: from the variable, from the file that `<name>_FILE` names, or from the file in `VAR_DIR`
+    that `make setup` wrote for a console on this machine only. Raises ImproperlyConfigured where there is none.
+    """
+    if value := env.str(name, default=""):
+        return value
+    path = Path(env.str(f"{name}_FILE", default="") or str(Path(VAR_DIR) / local_file))
+    try:
+        value = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Set {name} or {name}_FILE (see .env.example), or run `make setup`, which writes "
+            f"one for this machine. ({error.strerror}: {path.name})"
+        ) from None
+    if not value:
+        raise ImproperlyConfigured(f"{path.name} is empty. Write the value of {name} into it, or remove the file.")
+    return value
+
+
+# -- Who may reach it -------------------------------------------------------------------------------------------------
+LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=LOOPBACK)
+IS_LOCAL = set(ALLOWED_HOSTS) <= {*LOOPBACK, "testserver"}
+HTTPS = env.bool("HTTPS", default=not IS_LOCAL)
+"""Off only for a console that is reached over loopback: then cookies can't carry the Secure mark."""
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+"""How many proxies stand in front; the visitor's address is read that many steps from the right of X-Forwarded-For."""
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# -- Secrets ----------------------------------------------------------------------------------------------------------
+SECRET_KEY = secret("SECRET_KEY", "secret_key.txt")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+CREDENTIALS_KEYS = KeyRing.parse(secret("CREDENTIALS_KEYS", "credentials_keys.txt"))
+"""Seals the credentials of connections; never derived from SECRET_KEY, so that each rotates without the other."""
+
+# -- Parts ------------------------------------------------------------------------------------------------------------
+SQLITE_URL = f"sqlite:///{VAR_DIR}/console.sqlite3"
+DATABASES = {"default": env.db_url("DATABASE_URL", default=SQLITE_URL)}
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        "PRAGMA cache_size=-64000; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;",
+    }
+    _database["TEST"] = {"NAME": str(Path(VAR_DIR) / "test.sqlite3")}
+elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    _database["CONN_HEALTH_CHECKS"] = True
+    # A page must answer within a second when the database is gone, so connecting may not take longer than that.
+    _database["OPTIONS"] = {"connect_timeout": 1, **_database.get("OPTIONS", {})}
+else:
+    raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", default="")
+BROKER = embedded.broker(REDIS_URL, Path(VAR_DIR))
+
+# In the database in every mode: throttles must be shared by all processes, and no page may need the broker.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "console_cache"}}
+
+MIXPANEL_API_URL = env.str("MIXPANEL_API_URL", default="").rstrip("/")
+"""An operator's override of Mixpanel's host (the stand-in); from the environment only, never from a form."""
+
+# -- Django -----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "notifly_console.apps.ConsoleConfig",
+    "campaigns.apps.CampaignsConfig",
+    "cohorts.apps.CohortsConfig",
+    "integrations.apps.IntegrationsConfig",
+    "notifly_console.tenancy.apps.TenancyConfig",
+    "notifly_console.audit.apps.AuditConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+    "csp",
+]
+MIDDLEWARE = [
+    "notifly_console.headers.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "notifly_console.headers.SecurityHeadersMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "notifly_console.pages.OutageMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "notifly_console.tenancy.sessions.SessionLimitsMiddleware",
+    "notifly_console.tenancy.language.LanguageMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "notifly_console.urls"
+WSGI_APPLICATION = "notifly_console.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "notifly_console.pages.page_context",
+            ],
+            "libraries": {"ui": "notifly_console.lib.ui_tags"},
+            "builtins": ["notifly_console.lib.ui_tags", "django.templatetags.i18n"],
+        },
+    }
+]
+
+# -- Languages and time -----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "ko"
+LANGUAGES = [("ko", "한국어"), ("en", "English"), ("ja", "日本語")]
+LOCALE_PATHS = [BASE_DIR / "notifly_console" / "locale"]
+LANGUAGE_COOKIE_NAME = "console_language"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
+TIME_ZONE = env.str("TIME_ZONE", default="Asia/Seoul")
+USE_TZ = True
+USE_THOUSAND_SEPARATOR = False
+
+# -- Static files -----------------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+# With a collected folder (production) names carry a digest; without one the files are served as they lie.
+_collected = (Path(STATIC_ROOT) / "staticfiles.json").is_file() and not TESTING
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _collected
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not _collected
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# -- Signing in -------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "tenancy.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = reverse_lazy("home")
+ACCOUNT_ADAPTER = "notifly_console.tenancy.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+MFA_ADAPTER = "notifly_console.tenancy.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+MFA_TOTP_ISSUER = "Notifly Console"
+
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
+SESSION_HOURS = env.int("SESSION_HOURS", default=12)
+SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "notifly_console.pages.csrf_failure"
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Notifly Console <console@localhost>")
+
+# -- Headers ----------------------------------------------------------------------------------------------------------
+SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_HSTS_SECONDS = 63_072_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+
+# -- Logs -------------------------------------------------------------------------------------------------------------
+LOGGING = logs.configuration(level=env.str("LOG_LEVEL", default="INFO"), pretty=sys.stderr.isatty() or DEBUG)
+LOGGING_CONFIG = "notifly_console.lib.logs.configure"
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -1,0 +1,103 @@
+"""The world that tests live in: a project with its people, a stranger's project, a stand-in Mixpanel on a real socket,
+and no way out but loopback."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _loopback_only() -> Iterator[None]:
+    """Fails whatever tries to reach anything but this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in (
+            "127.0.0.1",
+            "::1",
+            "localhost",
+        ):
+            raise AssertionError(f"A test tried to reach {address!r}.")
+        connect(self, address)
+
+    socket.socket.connect = guarded  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = connect  # type: ignore[method-assign]
+
+
+class World:
+    """A project with one person of each role, and a stranger with a project of their own. Made on first use."""
+
+    def __init__(self) -> None:
+        from notifly_console.tenancy.models import Member, Project, Role, User
+
+        self.project = Project.objects.create(name="하루식탁")
+        self.other_project = Project.objects.create(name="남의 프로젝트")
+        self.people: dict[str, User] = {}
+        for role in Role:
+            user = User(email=f"{role.value}@harutable.example", name=role.label)
+            user.password = _hash()
+            user.save()
+            Member.objects.create(project=self.project, user=user, role=role)
+            self.people[role.value] = user
+        stranger = User(email="stranger@elsewhere.example", name="남")
+        stranger.password = _hash()
+        stranger.save()
+        Member.objects.create(project=self.other_project, user=stranger, role=Role.OWNER)
+        self.people["stranger"] = stranger
+
+    @property
+    def id(self) -> UUID:
+        return self.project.id
+
+
+_hashed: str | None = None
+
+
+def _hash() -> str:
+    global _hashed
+    if _hashed is None:
+        from django.contrib.auth.hashers import make_password
+
+        _hashed = make_password(PASSWORD)
+    return _hashed
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    return World()
+
+
+@pytest.fixture
+def sign_in(world: World) -> Any:
+    """`sign_in("marketer")` gives a test client that is signed in as that person of the world."""
+    from django.test import Client
+
+    def make(who: str, **kwargs: Any) -> Client:
+        client = Client(**kwargs)
+        client.force_login(world.people[who], backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[Any]:
+    from integrations.sandbox.server import SandboxConfig, SandboxServer
+
+    with SandboxServer(SandboxConfig(people=3_000, seed=7), port=0) as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(_sandbox: Any, settings: Any) -> Iterator[Any]:
+    """The stand-in Mixpanel in its initial state; `settings.MIXPANEL_API_URL` points at it."""
+    _sandbox.world.reset()
+    settings.MIXPANEL_API_URL = _sandbox.url
+    yield _sandbox
+    _sandbox.world.reset()

@@ -1,0 +1,16 @@
+"""The environment that a test run is given, before Django reads its settings (a pytest plugin: `-p tests.environment`)."""
+
+import os
+from pathlib import Path
+
+# The databases that a test run uses are named by the TEST_ variables.
+for _name in ("DATABASE_URL", "REDIS_URL"):
+    os.environ.pop(_name, None)
+    if _value := os.environ.get(f"TEST_{_name}"):
+        os.environ[_name] = _value
+os.environ.setdefault("SECRET_KEY", "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz")
+os.environ.setdefault("CREDENTIALS_KEYS", "k1:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+os.environ.setdefault("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
+os.environ["EMAIL_URL"] = "memorymail://"
+os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
+Path(os.environ["VAR_DIR"]).mkdir(parents=True, exist_ok=True)
