@@ -1,1 +1,1 @@
-"""Mixpanel: its client, what it says, and what it refuses."""
+"""Mixpanel: its client (`client`), what it says (`schemas`), what it refuses (`errors`), who counts (`meter`)."""

@@ -134,6 +134,7 @@ _ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _MAYBE_HUGE = tuple(before + b"0" * 20 for before in (b":", b": ", b",", b", ", b"[", b"-"))
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _HUGE_DIGITS = 19
+_DEEPEST = 100  # What is deeper is nobody's property; orjson wouldn't write it either.
 
 
 def read_json(body: bytes) -> Any:
@@ -186,14 +187,16 @@ def _fraction(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         return _HALF_PAIR.sub("\ufffd", value.replace("\x00", ""))
-    if isinstance(value, dict):
-        return {_clean(key): _clean(item) for key, item in value.items()}
+    if not isinstance(value, dict | list):
+        return value
+    if depth == _DEEPEST:
+        return None
     if isinstance(value, list):
-        return [_clean(item) for item in value]
-    return value
+        return [_clean(item, depth + 1) for item in value]
+    return {_clean(key): _clean(item, depth + 1) for key, item in value.items()}
 
 
 # -- The answers ------------------------------------------------------------------------------------------------------
@@ -317,7 +320,7 @@ def _integer(value: Any) -> int | None:
         return int(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
-    return value if isinstance(value, int) else None
+    return value if isinstance(value, int) and abs(value) < 2**63 else None
 
 
 def _natural(value: Any) -> int | None:
