@@ -71,7 +71,7 @@ class Cohort(models.Model):
     source_id = models.BigIntegerField()
     name = models.TextField()
     name_key = models.CharField(max_length=100)
-    """The beginning of the name in lower case: what lists are sorted by. (A name may be longer than an index takes.)"""
+    """The beginning of the name in lower case: what lists are sorted by. (An index can't take a name of any length.)"""
     description = models.TextField(blank=True)
     reported_size = models.BigIntegerField(null=True)
     """What Mixpanel's list says; the pull may differ (mixpanel.md §0.6)."""
@@ -130,7 +130,7 @@ class SnapshotState(models.TextChoices):
 
 
 class Snapshot(models.Model):
-    """One immutable version of a cohort's membership; the sets are serialised 64-bit Roaring bitmaps of profile ids."""
+    """One immutable version of a cohort's membership. The sets are serialised 64-bit Roaring bitmaps of profile ids."""
 
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="snapshots")
     number = models.IntegerField()

@@ -1,4 +1,4 @@
-"""The environment that a test run is given, before Django reads its settings (a pytest plugin: `-p tests.environment`)."""
+"""The environment of a test run, set before Django reads its settings (a pytest plugin, `-p tests.environment`)."""
 
 import os
 from pathlib import Path

@@ -155,7 +155,7 @@ def read_json(body: bytes) -> Any:
 
 def _has_huge(body: bytes) -> bool:
     zeros = body.translate(_ALL_DIGITS_ZERO)
-    return any(mark in zeros for mark in _MAYBE_HUGE)
+    return b"0" * 20 in zeros and any(mark in zeros for mark in _MAYBE_HUGE)
 
 
 def _read_carefully(body: bytes) -> Any:
