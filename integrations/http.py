@@ -342,13 +342,14 @@ def _in_our_words(error: BaseException, call: Call, host: str) -> VendorError:
     kinds = urllib3.exceptions
     if refusal := next((cause for cause in chain if isinstance(cause, PrivateAddress)), None):
         return Unreachable(host, refusal.reason)
+    # From the particular to the general: NewConnectionError is a kind of ConnectTimeoutError, and so on.
     verdicts: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], VendorError], ...] = (
         (kinds.NameResolutionError, Unreachable(host, "name")),
-        (kinds.ConnectTimeoutError, Unreachable(host, "no_answer")),
         (kinds.SSLError, Unreachable(host, "tls")),
         (requests.exceptions.SSLError, Unreachable(host, "tls")),
         (ConnectionRefusedError, Unreachable(host, "refused")),
         (kinds.NewConnectionError, Unreachable(host, "network")),
+        (kinds.ConnectTimeoutError, Unreachable(host, "no_answer")),
         ((kinds.ReadTimeoutError, TimeoutError), TimedOut()),
         (kinds.DecodeError, BadAnswer("the body can't be unpacked")),
         (kinds.InvalidHeader, BadAnswer("a header can't be read")),

@@ -6,11 +6,10 @@ import re
 import unicodedata
 
 LIMIT = 300
-_LOOKED_AT_BYTES = 20_000
+_LOOKED_AT = 20_000
 
 _HIDDEN_PARTS = re.compile(r"<(script|style|head)\b.*?(</\1\s*>|\Z)|<!--.*?(-->|\Z)", re.IGNORECASE | re.DOTALL)
 _TAGS = re.compile(r"<[a-zA-Z/!?][^<>]*>?")
-_QUERY_ECHO = re.compile(r"\S*\?\S*=\S*")
 
 
 def excerpt(body: bytes) -> str:
@@ -18,14 +17,18 @@ def excerpt(body: bytes) -> str:
 
     Of JSON only the `error` (or `message`) is looked at: `request`, which Mixpanel puts beside it, echoes our query
     string. Control and direction characters go, and so does anything that looks like a URL with a query."""
-    text = body[:_LOOKED_AT_BYTES].decode("utf-8", errors="replace")
+    text = body[:_LOOKED_AT].decode("utf-8", errors="replace")
     if text.lstrip()[:1] in ("{", "["):
         text = _said_in_json(body)
     else:
         text = html.unescape(_TAGS.sub(" ", _HIDDEN_PARTS.sub(" ", text)))
-    text = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
-    text = " ".join(_QUERY_ECHO.sub("…", text).split())
+    text = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text[:_LOOKED_AT])
+    text = " ".join("…" if _echoes_a_query(word) else word for word in text.split())
     return text if len(text) <= LIMIT else text[: LIMIT - 1] + "…"
+
+
+def _echoes_a_query(word: str) -> bool:
+    return "=" in word.partition("?")[2]
 
 
 def _said_in_json(body: bytes) -> str:

@@ -101,9 +101,9 @@ class Loopback:
 
 
 def _read(reader: Any, number: int) -> Asked | None:
-    line = reader.readline().decode()
-    if not line:
-        return None
+    line = reader.readline().decode("latin-1")
+    if not line.endswith("HTTP/1.1\r\n"):
+        return None  # Gone, or not speaking HTTP.
     method, target, _ = line.split()
     headers: dict[str, str] = {}
     while header := reader.readline().decode().strip():
