@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from django.conf import settings as conf
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 from notifly_console.lib.crypto import KeyRing, Secret
 from notifly_console.tenancy.models import Project
@@ -60,14 +59,15 @@ class Connection(models.Model):
 
 
 class Budget(models.Model):
-    """What we know of one Mixpanel project's query limits. Its row is the lock that counting is done under."""
+    """What we know of one Mixpanel project's query limits. Its row is the lock that counting is done under: several
+    projects of the console may share one of Mixpanel's."""
 
     region = models.CharField(max_length=2)
     mixpanel_project_id = models.BigIntegerField()
     blocked_until = models.DateTimeField(null=True)
     """Set when Mixpanel itself said that the hour is used up: others than us query that project, too."""
-    pages_count = models.BooleanField(default=False)
-    """Whether session pages have been seen to count as queries (Mixpanel's documents are silent)."""
+    pages_counted_at = models.DateTimeField(null=True)
+    """When session pages were last seen to count as queries (Mixpanel's documents are silent)."""
 
     class Meta:
         constraints: ClassVar = [
@@ -79,24 +79,27 @@ class Budget(models.Model):
 
 
 class Query(models.Model):
-    """One request to Mixpanel's Query API: committed before it is sent, so that a crash can't forget it."""
+    """One request that takes one of the hour's sixty: committed before it is sent, so that a crash can't forget it."""
 
-    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="queries")
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="queries", db_index=False)
     at = models.DateTimeField()
-    counts = models.BooleanField()
-    """Whether it takes one of the hour's sixty; a session page only takes one of the five places in flight."""
-    lease_until = models.DateTimeField()
-    """In flight until released or until this time, whichever comes first."""
-    released_at = models.DateTimeField(null=True)
+    """By the database's clock."""
 
     class Meta:
-        verbose_name = _("Mixpanel 요청")
-        indexes: ClassVar = [
-            models.Index(fields=["budget", "at"], name="query_of_hour"),
-            models.Index(
-                fields=["budget", "lease_until"], condition=models.Q(released_at=None), name="query_in_flight"
-            ),
-        ]
+        indexes: ClassVar = [models.Index(fields=["budget", "at"], name="query_of_hour")]
 
     def __str__(self) -> str:
-        return f"{self.budget} {self.at}"
+        return f"{self.budget_id} {self.at}"
+
+
+class Place(models.Model):
+    """One of the five places for queries at once. A pull keeps its places over its pages, so that a page costs no
+    statement; a worker that dies keeps them until the lease ends or its successor comes."""
+
+    budget = models.ForeignKey(Budget, on_delete=models.CASCADE, related_name="places")
+    holder = models.CharField(max_length=80)
+    lease_until = models.DateTimeField()
+    """By the database's clock; longer than any request may last."""
+
+    def __str__(self) -> str:
+        return f"{self.budget_id} {self.holder}"
