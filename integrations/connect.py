@@ -154,7 +154,7 @@ def register(
         _set_secret(row, secret, actor)
         row.health = {}
         row.save()
-        _record(action, row, actor, request, **asdict(values), secret="set")  # noqa: S106 -- a word for the log
+        _record(action, row, actor, request, settings=asdict(values))
     return row, True
 
 

@@ -106,9 +106,7 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     ),
     "mixpanel_down": (
         _("Mixpanel이 오류로 응답하고 있습니다"),
-        _(
-            "여러 번 시도했지만 답을 받지 못했습니다. 잠시 뒤 다시 시도하고, 계속되면 status.mixpanel.com을 확인하세요."
-        ),
+        _("여러 번 시도했지만 실패했습니다. 잠시 뒤 다시 시도하고, 계속되면 status.mixpanel.com을 확인하세요."),
     ),
     "bad_answer": (
         _("Mixpanel의 응답을 이해할 수 없습니다"),
@@ -234,7 +232,7 @@ def sentence(
     }
     pattern = _SENTENCES.get(code, _UNKNOWN)
     if bare := _SENTENCES.get(f"{code}:bare"):
-        wanted = [name for name in values if any(f"%({name})s" in part for part in pattern)]
+        wanted = [name for name in values if any(f"%({name})s" in str(part) for part in pattern)]
         pattern = pattern if all(values[name] for name in wanted) else bare
     values["code"] = code[:64]
     title, remedy = pattern

@@ -1,0 +1,88 @@
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import override
+from django.views.decorators.debug import sensitive_variables
+
+from integrations.connect import EMAIL_COLUMN, PHONE_COLUMN, MixpanelSettings, register
+from integrations.forms import SECRET, MixpanelForm
+from notifly_console.tenancy.models import Project
+
+OPTION_OF = {
+    "project_id": "--mixpanel-project",
+    "service_account_username": "--username",
+    SECRET: "MIXPANEL_SECRET",
+    "region": "--region",
+    "phone_number_column": "--phone-column",
+    "email_column": "--email-column",
+    "identity_column": "--identity-column",
+    "unknown_members": "--unknown",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Registers a project's Mixpanel service account. The secret is read from MIXPANEL_SECRET, or from the file "
+        "that MIXPANEL_SECRET_FILE names. Running it again with the same values changes nothing."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--project", required=True, help="the project's id, 32 hex digits")
+        parser.add_argument("--mixpanel-project", required=True, help="the number of the project in Mixpanel")
+        parser.add_argument("--username", required=True, help="the service account's user name")
+        parser.add_argument("--region", required=True, help="us, eu or in")
+        parser.add_argument("--phone-column", default=PHONE_COLUMN)
+        parser.add_argument("--email-column", default=EMAIL_COLUMN)
+        parser.add_argument(
+            "--identity-column", default="", help="the profile property that identifies people, if any"
+        )
+        parser.add_argument(
+            "--unknown", default="create", help="create or drop members whose identity isn't known yet (create)"
+        )
+
+    @sensitive_variables("form")
+    def handle(self, *_args: Any, **options: Any) -> None:
+        project = _project(options["project"])
+        form = MixpanelForm(
+            {
+                "project_id": options["mixpanel_project"],
+                "service_account_username": options["username"],
+                SECRET: _secret(),
+                "region": options["region"].lower(),
+                "phone_number_column": options["phone_column"],
+                "email_column": options["email_column"],
+                "identity_column": options["identity_column"],
+                "unknown_members": options["unknown"],
+            }
+        )
+        with override("en"):
+            if not form.is_valid():
+                problems = [f"{OPTION_OF[name]}: {' '.join(map(str, errors))}" for name, errors in form.errors.items()]
+                raise CommandError("\n".join(problems))
+        _row, changed = register(project, MixpanelSettings(**form.settings()), form.secret)
+        self.stdout.write("registered" if changed else "unchanged")
+
+
+def _project(text: str) -> Project:
+    try:
+        return Project.objects.get(pk=UUID(text))
+    except (ValueError, Project.DoesNotExist):
+        raise CommandError(
+            "--project: there is no project with this id. `manage.py bootstrap` prints it, the settings page shows it."
+        ) from None
+
+
+def _secret() -> str:
+    if secret := os.environ.get("MIXPANEL_SECRET", ""):
+        return secret
+    name = os.environ.get("MIXPANEL_SECRET_FILE", "")
+    if not name:
+        raise CommandError("Set MIXPANEL_SECRET, or MIXPANEL_SECRET_FILE, to the service account's secret.")
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"MIXPANEL_SECRET_FILE can't be read: {type(error).__name__}.") from None
