@@ -21,7 +21,9 @@ def modifiers(response: HttpResponseBase) -> dict[str, int]:
     csp = directives(headers.get("Content-Security-Policy", ""))
     if not csp:
         found["csp-missing"] = -25
-    elif any("unsafe" in source or source in ("*", "data:", "https:") for sources in csp.values() for source in sources):
+    elif any(
+        "unsafe" in source or source in ("*", "data:", "https:") for sources in csp.values() for source in sources
+    ):
         found["csp-unsafe"] = -20
     elif csp.get("default-src") == ["'none'"] and "form-action" in csp:
         found["csp-default-none"] = 10

@@ -1,0 +1,34 @@
+"""Every benchmark with its peer, as one table: `make bench`, or `python -m benchmarks.run refresh million pages`.
+
+Needs PostgreSQL (`BENCH_DATABASE_URL`, a database of its own that is dropped and made) and `.venv-clients`
+(`make clients`). Exits with 1 when a bar doesn't hold.
+"""
+
+import os
+import platform
+import sys
+
+from benchmarks import pages, refresh
+from benchmarks.report import HEAD
+from benchmarks.stage import CLIENTS
+
+PARTS = {"refresh": refresh.hundred_thousand, "million": refresh.million, "pages": pages.cohort_pages}
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(PARTS)
+    if unknown := [name for name in wanted if name not in PARTS]:
+        raise SystemExit(f"There is no benchmark {unknown[0]}; there are {', '.join(PARTS)}.")
+    if "refresh" in wanted and not CLIENTS.exists():
+        raise SystemExit("The peer isn't installed: run `make clients` first.")
+    print(f"{os.cpu_count()} cores, Python {platform.python_version()}\n\n{HEAD}", flush=True)
+    held = True
+    for name in wanted:
+        for line in PARTS[name]():
+            print(line, flush=True)
+            held &= line.holds
+    sys.exit(0 if held else 1)
+
+
+if __name__ == "__main__":
+    main()
