@@ -1,4 +1,4 @@
-"""The cohort page and the dialog of the largest cohort under sixteen connections, large against small in the same run."""
+"""The cohort page and the largest cohort's dialog under sixteen connections, large against small in the same run."""
 
 import http.client
 import json

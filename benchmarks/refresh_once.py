@@ -1,5 +1,5 @@
-"""One refresh of one project in this process, as a worker runs it. Prints one JSON line: seconds from the request to the
-committed receipt, the receipt, peak memory in kilobytes. (`python -m benchmarks.refresh_once PROJECT_ID`)"""
+"""One refresh of one project in this process, as a worker runs it. Prints one JSON line: seconds from the request to
+the committed receipt, the receipt, peak memory in kilobytes. (`python -m benchmarks.refresh_once PROJECT_ID`)"""
 
 import json
 import os

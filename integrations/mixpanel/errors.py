@@ -92,7 +92,7 @@ _LONGEST_CONCURRENT_WAIT_SECONDS = 60
 _COUNTERS = re.compile(
     r"(\d{1,9})\s*/\s*(\d{1,9})\s+queries\s+running\s+(concurrently|in\s+the\s+last\s+hour)", re.IGNORECASE
 )
-_NO_SESSION = re.compile(r"uncached query|session\b.*\b(expired|unknown|invalid|not found)", re.IGNORECASE)
+_NO_SESSION = re.compile(r"uncached query|session(_id)?\b.*\b(expired|unknown|invalid|not found)", re.IGNORECASE)
 
 
 def explain(refused: Refused, *, follow_up: bool = False, now: datetime | None = None) -> MixpanelError | BadAnswer:

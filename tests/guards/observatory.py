@@ -17,13 +17,24 @@ def directives(policy: str) -> dict[str, list[str]]:
 def modifiers(response: HttpResponseBase) -> dict[str, int]:
     """Each rule's gain or loss for this answer."""
     headers = response.headers
-    found: dict[str, int] = {}
-    csp = directives(headers.get("Content-Security-Policy", ""))
+    found = _policy(directives(headers.get("Content-Security-Policy", "")), headers.get("X-Frame-Options", ""))
+    if headers.get("X-Content-Type-Options") != "nosniff":
+        found["sniffing"] = -5
+    found |= _referrer(headers.get("Referrer-Policy", ""))
+    if headers.get("Cross-Origin-Resource-Policy") in ("same-origin", "same-site"):
+        found["corp"] = 10
+    found |= _transport(headers.get("Strict-Transport-Security", ""))
+    found |= _cookies(response.cookies)
+    if headers.get("Access-Control-Allow-Origin") == "*":
+        found["cors-open"] = -50
+    return found
+
+
+def _policy(csp: dict[str, list[str]], frame_options: str) -> dict[str, int]:
     if not csp:
-        found["csp-missing"] = -25
-    elif any(
-        "unsafe" in source or source in ("*", "data:", "https:") for sources in csp.values() for source in sources
-    ):
+        return {"csp-missing": -25}
+    found: dict[str, int] = {}
+    if any("unsafe" in source or source in ("*", "data:", "https:") for sources in csp.values() for source in sources):
         found["csp-unsafe"] = -20
     elif csp.get("default-src") == ["'none'"] and "form-action" in csp:
         found["csp-default-none"] = 10
@@ -31,25 +42,15 @@ def modifiers(response: HttpResponseBase) -> dict[str, int]:
         found["csp-no-unsafe"] = 5
     if csp.get("frame-ancestors") == ["'none'"]:
         found["framing-by-csp"] = 5
-    elif headers.get("X-Frame-Options", "").upper() not in ("DENY", "SAMEORIGIN"):
+    elif frame_options.upper() not in ("DENY", "SAMEORIGIN"):
         found["framing-open"] = -20
-    if headers.get("X-Content-Type-Options") != "nosniff":
-        found["sniffing"] = -5
-    referrer = headers.get("Referrer-Policy", "")
-    if referrer in ("no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"):
-        found["referrer-private"] = 5
-    elif referrer:
-        found["referrer-leaks"] = -5
-    corp = headers.get("Cross-Origin-Resource-Policy", "")
-    if corp in ("same-origin", "same-site"):
-        found["corp"] = 10
-    elif corp == "cross-origin":
-        found["corp-open"] = 0
-    found |= _transport(headers.get("Strict-Transport-Security", ""))
-    found |= _cookies(response.cookies)
-    if headers.get("Access-Control-Allow-Origin") == "*":
-        found["cors-open"] = -50
     return found
+
+
+def _referrer(policy: str) -> dict[str, int]:
+    if policy in ("no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"):
+        return {"referrer-private": 5}
+    return {"referrer-leaks": -5} if policy else {}
 
 
 def _transport(value: str) -> dict[str, int]:
