@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from notifly_console.tenancy.models import Project
@@ -56,6 +57,8 @@ class Profile(models.Model):
                 name="profile_email",
                 opclasses=["text_pattern_ops"],
             ),
+            models.Index(Lower("email"), condition=Q(email__isnull=False), name="profile_email_any_case"),
+            models.Index(fields=["project", "-id"], name="profile_of_project"),
         ]
 
     def __str__(self) -> str:
@@ -176,7 +179,7 @@ class Refresh(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, null=True, related_name="+")
-    """Set when only this cohort was asked for."""
+    """Set when only this cohort was asked for (another one asked for meanwhile joins it as a second Pull)."""
     state = models.CharField(max_length=12, choices=RefreshState.choices, default=RefreshState.QUEUED)
     requested_by = models.CharField(max_length=254, blank=True)
     requested_at = models.DateTimeField(auto_now_add=True)
@@ -187,11 +190,13 @@ class Refresh(models.Model):
     """Grows with every claim; each write of a worker carries the one it was given."""
     lease_until = models.DateTimeField(null=True)
     attempts = models.IntegerField(default=0)
+    """Claims since something was last committed."""
     not_before = models.DateTimeField(null=True)
     """While waiting: when the budget lets it go on, or a failed step may be tried again."""
     listed_at = models.DateTimeField(null=True)
     """When the cohort list was read in this run; a takeover doesn't read it again."""
     waiting_for = models.CharField(max_length=32, blank=True)
+    """Of a waiting one: `hourly_budget_spent`, or the code of the passing trouble that it will try again after."""
     failure = models.CharField(max_length=32, blank=True)
     receipt = models.JSONField(default=dict)
 
@@ -229,17 +234,20 @@ class Pull(models.Model):
     state = models.CharField(max_length=12, choices=PullState.choices, default=PullState.WAITING)
     position = models.IntegerField()
     """Order of need; the lowest waiting one is next."""
-    session_id = models.CharField(max_length=255, blank=True)
+    session_id = models.TextField(blank=True)
     total = models.BigIntegerField(null=True)
     page_size = models.IntegerField(null=True)
-    pages_done = models.JSONField(default=list)
+    pages_done = models.IntegerField(default=0)
+    """How many pages are committed; which ones, their batches say."""
     received = models.BigIntegerField(default=0)
-    members = models.BinaryField(default=bytes)
     counts = models.JSONField(default=dict)
-    """Reach and upsert counters of the ids added so far."""
+    """`cohorts/tally.py`: what became of the rows received so far, and how the members can be reached."""
+    attempts = models.IntegerField(default=0)
+    """Failures since the last page that came through."""
     restarts = models.IntegerField(default=0)
-    not_before = models.DateTimeField(null=True)
+    """How often it began again at page 0: sessions that Mixpanel lost, and pulls that came out short."""
     failure = models.CharField(max_length=32, blank=True)
+    """Of a waiting one: why its last try failed."""
 
     class Meta:
         constraints: ClassVar = [
@@ -250,3 +258,23 @@ class Pull(models.Model):
 
     def __str__(self) -> str:
         return f"{self.refresh_id} {self.cohort_id} {self.state}"
+
+    @property
+    def page_count(self) -> int | None:
+        """How many pages there will be, once page 0 has said so."""
+        if self.total is None or not self.page_size:
+            return None
+        return max(1, -(-self.total // self.page_size))
+
+
+class Batch(models.Model):
+    """Some pages of a pull, committed together with their profiles: where a takeover goes on from. A row of its own,
+    so that a growing pull doesn't rewrite its whole bitmap each time; gone when the pull is published."""
+
+    pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="batches")
+    pages = models.JSONField()
+    members = models.BinaryField()
+    """The profile ids that these pages added."""
+
+    def __str__(self) -> str:
+        return f"{self.pull_id} {self.pages}"

@@ -1,0 +1,56 @@
+"""Named points inside long work where a test may kill the process or hold it, as a crash or a stall would.
+
+`reached("after_claim")` does nothing unless the process was started with both `CONSOLE_CHECKPOINTS=may_kill` and
+`CONSOLE_CHECKPOINT=name[:n]`, which only tests of real processes do: at the n-th time (the first, if not said) that
+point is reached, the process gets SIGKILL (`name[:n]`) or SIGSTOP (`stop:name[:n]`).
+"""
+
+import os
+import signal
+
+NAMES = (
+    "after_claim",
+    "before_list",
+    "after_list_asked",
+    "in_list_stored",
+    "after_list_stored",
+    "before_pull",
+    "after_first_page",
+    "before_batch",
+    "in_batch_after_profiles",
+    "in_batch_before_commit",
+    "after_batch",
+    "before_publish",
+    "in_publish_after_snapshot",
+    "in_publish_before_commit",
+    "after_publish",
+    "before_finish",
+    "in_finish_before_commit",
+    "after_finish",
+)
+
+_counted: dict[str, int] = {}
+
+
+def _wanted() -> tuple[str, int, signal.Signals] | None:
+    text = os.environ.get("CONSOLE_CHECKPOINT", "")
+    if not text or os.environ.get("CONSOLE_CHECKPOINTS") != "may_kill":
+        return None
+    how = signal.SIGSTOP if text.startswith("stop:") else signal.SIGKILL
+    name, _, count = text.removeprefix("stop:").partition(":")
+    return name, int(count or 1), how
+
+
+_WANTED = _wanted()
+
+
+def reached(name: str) -> None:
+    """Says that the work got to the point `name` (one of NAMES)."""
+    if _WANTED is None:
+        return
+    if name not in NAMES:
+        raise LookupError(f"There is no checkpoint {name!r}.")
+    wanted, at, how = _WANTED
+    _counted[name] = _counted.get(name, 0) + 1
+    if name == wanted and _counted[name] == at:
+        os.kill(os.getpid(), how)
