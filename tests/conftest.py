@@ -30,6 +30,29 @@ def _loopback_only() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _flush_in_spite_of_the_audit_log() -> Iterator[None]:
+    """A test with real transactions ends by emptying every table, the append-only one too."""
+    from importlib import import_module
+
+    from django.db import connection
+    from django.db.backends.base.operations import BaseDatabaseOperations
+
+    lock = import_module("notifly_console.audit.migrations.0002_append_only").SQLITE
+    flush = BaseDatabaseOperations.execute_sql_flush
+
+    def unlocked(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
+        before = ["ALTER TABLE audit_entry DISABLE TRIGGER USER"]
+        after = ["ALTER TABLE audit_entry ENABLE TRIGGER USER"]
+        if connection.vendor == "sqlite":
+            before, after = [f"DROP TRIGGER {statement.split()[2]}" for statement in lock], list(lock)
+        flush(self, [*before, *sql_list, *after])
+
+    BaseDatabaseOperations.execute_sql_flush = unlocked
+    yield
+    BaseDatabaseOperations.execute_sql_flush = flush
+
+
 class World:
     """A project with one person of each role, and a stranger with a project of their own. Made on first use."""
 
