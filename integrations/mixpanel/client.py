@@ -131,9 +131,7 @@ class MixpanelClient:
     ) -> EngagePage:
         """Page 0, which opens a session. One query. `properties` limits what comes with each profile."""
         ask = _PageRequest(cohort_id, page_size, properties)
-        return self._query(
-            "POST", "/query/engage", ask.parser(0), params=ask.params, form=ask.form(None, 0), page=True
-        )
+        return self._query("POST", "/query/engage", ask.parser(0), params=ask.params, form=ask.form(None, 0), page=True)
 
     def members_page(
         self,

@@ -55,9 +55,7 @@ class Loopback:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         # Woken first: a thread in accept() would keep the socket listening.
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
