@@ -1,12 +1,14 @@
 """The Celery app, which queue each task goes to, and the system's clock: what runs by itself, and when."""
 
+import logging
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging
 from django.conf import settings
 from kombu import Queue
+from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifly_console.settings")
 
@@ -62,3 +64,16 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def _keep_django_logging(**_kwargs: Any) -> None:
     """Celery leaves logging as `settings.LOGGING` set it up."""
+
+
+@beat_init.connect
+def _tick_at_once(**_kwargs: Any) -> None:
+    """The frequent ticks come with the start of the clock, not an interval later: `/readyz` is true at once, and a
+    refresh that a restart interrupted goes on."""
+    for entry in app.conf.beat_schedule.values():
+        if entry["schedule"] <= 60:
+            try:
+                app.send_task(entry["task"], retry=False, **entry["options"])
+            except OperationalError as error:
+                logging.getLogger(__name__).warning("The first tick was not sent: %s", type(error).__name__)
+                return

@@ -41,6 +41,13 @@ def secret(name: str, local_file: str) -> str:
     return value
 
 
+def optional(name: str) -> str:
+    """The value of `name`, or of the file that `<name>_FILE` names; "" where neither is set."""
+    if not env.str(name, default="") and not env.str(f"{name}_FILE", default=""):
+        return ""
+    return secret(name, "")
+
+
 # -- Who may reach it -------------------------------------------------------------------------------------------------
 LOOPBACK = ["localhost", "127.0.0.1", "[::1]"]
 DEBUG = env.bool("DEBUG", default=False)
@@ -60,8 +67,14 @@ CREDENTIALS_KEYS = KeyRing.parse(secret("CREDENTIALS_KEYS", "credentials_keys.tx
 
 # -- Parts ------------------------------------------------------------------------------------------------------------
 SQLITE_URL = f"sqlite:///{VAR_DIR}/console.sqlite3"
-DATABASES = {"default": env.db_url("DATABASE_URL", default=SQLITE_URL)}
-_database = DATABASES["default"]
+_database_url = optional("DATABASE_URL") or SQLITE_URL
+if not _database_url.startswith(("postgres://", "postgresql://", "sqlite:///")):
+    raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
+try:
+    _database = env.db_url_config(_database_url)
+except ValueError:  # its message may hold the password
+    raise ImproperlyConfigured("DATABASE_URL can't be read. Write postgres://user:password@host:5432/name.") from None
+DATABASES = {"default": _database}
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -75,11 +88,9 @@ elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["CONN_HEALTH_CHECKS"] = True
     # A page must answer within a second when the database is gone, so connecting may not take longer than that.
     _database["OPTIONS"] = {"connect_timeout": 1, **_database.get("OPTIONS", {})}
-else:
-    raise ImproperlyConfigured("DATABASE_URL must begin with postgres:// or sqlite:///.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = optional("REDIS_URL")
 BROKER = embedded.broker(REDIS_URL, Path(VAR_DIR))
 
 # In the database in every mode: throttles must be shared by all processes, and no page may need the broker.

