@@ -261,7 +261,7 @@ class MixpanelClient:
         """Seconds until another attempt, or None where it is of no use. Tells the meter of a 429."""
         if isinstance(error, HourlyBudgetSpent | TooManyAtOnce):
             self._meter.refused(error)
-        if attempt + 1 >= (min(most, 2) if isinstance(error, BadAnswer) else most):
+        if attempt + 1 >= most - isinstance(error, BadAnswer):  # Nonsense seldom turns into sense.
             return None
         if not isinstance(error, MixpanelDown | Unreachable | TooManyAtOnce | BadAnswer):
             return None
