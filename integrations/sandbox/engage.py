@@ -112,9 +112,7 @@ def select(world: World, project: int, params: dict[str, Any], condition_in: str
         named = [params["distinct_id"]]
     if named is not None:
         found = (world.crowd.find(str(one)) for one in named)
-        named_members = BitMap(
-            i for i in found if i is not None and (i < world.crowd.people or i in selection.members)
-        )
+        named_members = BitMap(i for i in found if i is not None and (i < world.crowd.people or i in selection.members))
         selection = Selection(named_members, 0, selection.cohort)
     condition = params.get(condition_in)
     if condition:
@@ -205,9 +203,7 @@ def asked_for(params: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((name, str(cohort_id(params)) if name == "filter_by_cohort" else str(value)) for name, value in given)
 
 
-def _session(
-    world: World, project: int, params: dict[str, Any], page: int, faults: list[Fault]
-) -> tuple[str, Session]:
+def _session(world: World, project: int, params: dict[str, Any], page: int, faults: list[Fault]) -> tuple[str, Session]:
     asked = asked_for(params)
     session_id = str(params.get("session_id") or "")
     if page > 0:

@@ -213,8 +213,15 @@ def render(objects: list[dict[str, Any]]) -> bytes:
     """JSON of the objects with commas between, no brackets. Lone surrogates come out as `\\udXXX` escapes."""
     try:
         return orjson.dumps(objects)[1:-1]
+    except TypeError:
+        return b",".join(map(_render_one, objects))
+
+
+def _render_one(one: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(one)
     except TypeError:  # orjson refuses lone surrogates; the standard library escapes them
-        return b",".join(json.dumps(one, separators=(",", ":")).encode() for one in objects)
+        return json.dumps(one, separators=(",", ":")).encode()
 
 
 def group_rows(count: int) -> bytes:
