@@ -132,8 +132,14 @@ class PropertyInfo:
 # -- Reading a body ---------------------------------------------------------------------------------------------------
 _ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _MAYBE_HUGE = tuple(before + b"0" * 20 for before in (b":", b": ", b",", b", ", b"[", b"-"))
+_SUSPECT = re.compile(
+    rb"\\u(?:(?P<nul>0000)"
+    rb"|(?P<pair>[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _HUGE_DIGITS = 19
+_BACKSLASH = 0x5C
 _DEEPEST = 100  # What is deeper is nobody's property; orjson wouldn't write it either.
 
 
@@ -141,16 +147,39 @@ def read_json(body: bytes) -> Any:
     """A body as clean Python values: no NUL, no lone surrogate (U+FFFD instead), no NaN or infinity (None instead),
     numbers beyond 64 bits as strings with all their digits. Raises BadAnswer when it isn't JSON.
 
-    Almost every page takes the first road, 4 times as fast: the cheap looks at the bytes say that there is nothing
-    which orjson would let through (NUL) or round (huge integers); what it refuses itself goes the second way."""
+    Real pages hold such rows here and there, so these are mended in the bytes, and orjson reads the page; it is four
+    times as fast as the careful reader, who is left with what it would round (huge integers) or still refuses."""
     if not _has_huge(body):
         try:
-            value = orjson.loads(body)
+            return _read_fast(body)
         except orjson.JSONDecodeError:
-            pass  # Surrogates, NaN, bytes that aren't UTF-8, or no JSON at all: the careful reader tells them apart.
-        else:
-            return _clean(value) if b"\\u0000" in body else value
+            pass  # NaN, bytes that aren't UTF-8, or no JSON at all: the careful reader tells them apart.
     return _read_carefully(body)
+
+
+def _read_fast(body: bytes) -> Any:
+    if b"\\u0000" not in body:
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass  # Most often half a surrogate pair, which can be mended.
+    return orjson.loads(_mended(body))
+
+
+def _mended(body: bytes) -> bytes:
+    """JSON without the escapes of NUL and with those of half surrogate pairs as U+FFFD."""
+    parts: list[bytes] = []
+    end = 0
+    for match in _SUSPECT.finditer(body):
+        start = match.start()
+        text_before = body[max(0, start - 64) : start]
+        escaped = (
+            len(text_before) - len(text_before.rstrip(b"\\"))
+        ) % 2  # `\\u0000` is a backslash and five characters
+        if not escaped and not match["pair"]:
+            parts += (body[end:start], b"" if match["nul"] else b"\\ufffd")
+            end = match.end()
+    return b"".join((*parts, body[end:])) if parts else body
 
 
 def _has_huge(body: bytes) -> bool:

@@ -5,8 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from integrations.http import BadAnswer
+from integrations.mixpanel import schemas
 from integrations.mixpanel.schemas import (
     MeProject,
     PropertyInfo,
@@ -33,7 +36,9 @@ def raw(value: Any) -> bytes:
         (rb'{"a": "x\u0000y", "b\u0000": ["\u0000"]}', {"a": "xy", "b": [""]}),
         (rb'["\ud800", "a\udfffb", "\ud83d\ude00"]', ["\ufffd", "a\ufffdb", "😀"]),
         (rb'["\ud800\u0000"]', ["\ufffd"]),
-        (rb'["\\u0000"]', [r"\u0000"]),
+        (rb'["\\u0000", "\u0000", "\\ud800"]', [r"\u0000", "", r"\ud800"]),
+        (rb'["\\ud83d\ude00", "\\\ud800"]', ["\\ud83d\ufffd", "\\\ufffd"]),
+        (rb'["\ud83d\u0000\ude00", "\uD83D\uDE00\uDE00"]', ["\ufffd\ufffd", "😀\ufffd"]),
         (b"[NaN, Infinity, -Infinity, 1e999]", [None, None, None, None]),
         (
             b"[12345678901234567890123, -12345678901234567890123]",
@@ -51,6 +56,19 @@ def raw(value: Any) -> bytes:
 )
 def test_values_come_out_clean(body: bytes, value: Any) -> None:
     assert read_json(body) == value
+
+
+PIECES = ["\\\\", "\\n", "u0000", "\\u0000", "\\ud83d", "\\ude00", "\\uDBFF", "\\uac00", "ud800", "김", "a", '\\"']
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12))
+def test_the_fast_reader_reads_what_the_careful_one_reads(pieces: list[str]) -> None:
+    body = '{{"k": ["{}", 1]}}'.format("".join(pieces)).encode()
+    value = read_json(body)
+    assert value == schemas._read_carefully(body)
+    text = value["k"][0]
+    assert "\x00" not in text
+    text.encode()  # No half of a pair is left.
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>502</html>", b'{"a": ', b"OK", b"[" * 100_000, b"{}{}"])
@@ -136,7 +154,9 @@ def test_a_page_that_is_none_or_another(body: bytes) -> None:
 
 
 def test_deep_properties_end_somewhere() -> None:
-    body = b'{"results": [{"$distinct_id": "a\\u0000", "$properties": {"p": ' + b"[" * 400 + b"]" * 400 + b"}}]}"
+    body = (
+        b'{"results": [{"$distinct_id": "a\\u0000", "$properties": {"n": NaN, "p": ' + b"[" * 400 + b"]" * 400 + b"}}]}"
+    )
     value: Any = parse_page(body, asked=0).rows[0].properties["p"]
     depth = 0
     while value:
