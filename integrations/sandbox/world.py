@@ -16,6 +16,7 @@ from integrations.sandbox.people import Crowd
 HOUR = 3600.0
 LOG_ENTRIES = 20_000
 SESSIONS = 10_000
+CHOICES = {"profileless_rows": ("empty", "missing", "mixed"), "all_users_adds": ("profileless", "everybody")}
 CROWD_FIELDS = ("people", "seed", "phone_share", "mobile_share")
 
 
@@ -62,6 +63,8 @@ class SandboxConfig:
                 isinstance(value, bool) and wanted is not bool
             ):
                 raise ValueError(f"{name} must be of type {wanted.__name__}")
+            if name in CHOICES and value not in CHOICES[name]:
+                raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}")
         return replace(self, **changes)
 
 

@@ -63,6 +63,7 @@ def test_the_log_over_http(mixpanel: Asker) -> None:
         ("POST", "config", {"no_such": 1}, 400),
         ("POST", "config", {"people": "many"}, 400),
         ("POST", "config", {"pages_count": 1}, 400),
+        ("POST", "config", {"all_users_adds": "aliens"}, 400),
         ("POST", "clock", {}, 404),
         ("POST", "cohorts", {"do": "explode", "cohort": COHORT}, 400),
         ("POST", "cohorts", {"do": "rename", "cohort": 1, "name": "x"}, 404),
