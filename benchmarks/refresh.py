@@ -74,7 +74,7 @@ def million(smaller: int = 100_000, people: int = 1_000_000) -> Iterator[Line]:
         here.forget_people()
         small = checked(here.refresh(), smaller)
         here.forget_people()
-        here.control("cohorts", {"id": EVERYBODY, "ranges": [[0, people]]}, method="PATCH")
+        here.control("cohorts", {"do": "set_members", "cohort": EVERYBODY, "members": {"range": [0, people]}})
         big = checked(here.refresh(), people)
         yield Line(
             "1,000,000 members, microseconds for each member",
@@ -102,9 +102,8 @@ def million(smaller: int = 100_000, people: int = 1_000_000) -> Iterator[Line]:
 
 def only_everybody(here: Stage, members: int) -> None:
     """Leaves the stand-in with one cohort of `members` people."""
-    for cohort in here.control("cohorts", method="GET"):
-        here.control("cohorts", {"id": cohort["id"]}, method="DELETE")
-    here.control("cohorts", {"id": EVERYBODY, "name": "전체 고객", "ranges": [[0, members]]})
+    here.control("cohorts", method="DELETE")
+    here.control("cohorts", {"do": "add", "id": EVERYBODY, "name": "전체 고객", "members": {"range": [0, members]}})
 
 
 def warm(here: Stage, path: Path, people: int) -> None:
