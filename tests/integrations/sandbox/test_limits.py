@@ -1,5 +1,6 @@
 """Sixty queries in a rolling hour, five at once."""
 
+import http.client
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -97,7 +98,20 @@ def test_five_at_once_and_no_sixth(mixpanel: Asker) -> None:
 def test_a_place_is_free_as_soon_as_its_answer_is_here(mixpanel: Asker) -> None:
     mixpanel.world.config.concurrent_queries = 1
     mixpanel.world.config.queries_per_hour = 10_000
-    assert {mixpanel.query("cohorts/list").status_code for _ in range(300)} == {200}
+    host = mixpanel.url.removeprefix("http://")
+    # In turns, since on one connection the next request isn't read before the last one is over anyway.
+    connections = [http.client.HTTPConnection(host, timeout=30) for _ in range(2)]
+    statuses = set()
+    for turn in range(1_000):
+        connection = connections[turn % 2]
+        header = {"Authorization": f"Basic {accounts.USERNAME}:{SECRET}"}
+        connection.request("GET", f"/api/query/cohorts/list?project_id={PROJECT}", headers=header)
+        reply = connection.getresponse()
+        statuses.add(reply.status)
+        reply.read()
+    for connection in connections:
+        connection.close()
+    assert statuses == {200}
 
 
 def test_each_project_has_its_own_budget(mixpanel: Asker) -> None:

@@ -80,7 +80,7 @@ def test_a_taken_port_is_one_sentence(program: tuple[str, ...]) -> None:
 def test_it_stops_with_connections_open_and_an_answer_pending() -> None:
     server = SandboxServer(SandboxConfig(people=100)).start()
     url = server.url
-    idle = socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])))
+    idle = socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])), timeout=10)
     server.world.faults.add("slow", seconds=300)
     waiting = http.client.HTTPConnection(url.removeprefix("http://"), timeout=30)
     waiting.request(
