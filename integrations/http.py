@@ -208,8 +208,7 @@ class Session:
         answered or on 502, 503 and 504; never on 429. Raises the VendorErrors above; a redirect is a Refused."""
         call = Call(time.monotonic() + total_seconds, halt)
         outcome = self._attempt(method, url, call, params, form, auth, retry, read_seconds)
-        # Raised out here, where no exception is being handled: so it carries no trace of the request, not even as
-        # its context.
+        # Raised out here, where no exception is being handled, so that its context is not one that holds the request.
         if isinstance(outcome, VendorError):
             raise outcome
         return outcome

@@ -218,12 +218,13 @@ def test_a_silent_server_times_out() -> None:
     assert isinstance(error, TimedOut)
 
 
-def test_an_answer_beyond_the_limit_is_dropped() -> None:
+@pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK", b"HTTP/1.1 301 Moved\r\nLocation: /y", b"HTTP/1.1 500 Oh"])
+def test_an_answer_beyond_the_limit_is_dropped(head: bytes) -> None:
     sent = 0
 
     def flood(asked: Asked, conn: socket.socket) -> None:
         nonlocal sent
-        conn.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        conn.sendall(head + b"\r\n\r\n")
         block = b"x" * 1_000_000
         for _ in range(200):
             conn.sendall(block)
@@ -233,7 +234,7 @@ def test_an_answer_beyond_the_limit_is_dropped() -> None:
     assert isinstance(error, TooLarge)
     assert sent < 100_000_000
 
-    announced = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (door.MAX_BODY_BYTES + 1)
+    announced = head + b"\r\nContent-Length: %d\r\n\r\n" % (door.MAX_BODY_BYTES + 1)
     assert isinstance(failure(lambda asked, conn: announced), TooLarge)
 
 
