@@ -1,9 +1,28 @@
-from django.urls import path
+from django.urls import include, path
 
-from cohorts import views
+from cohorts import profile_views, views
 
 app_name = "cohorts"
+
+of_a_cohort = [
+    path("", views.cohort, name="cohort"),
+    path("run", views.cohort_run, name="cohort_run"),
+    path("refresh", views.cohort_refresh, name="cohort_refresh"),
+    path("watch", views.watch, name="watch"),
+    path("members", views.members, name="members"),
+    path("people/<slug:what>", views.people, name="people"),
+    path("accept", views.accept, name="accept"),
+    path("discard", views.discard, name="discard"),
+    path("export", views.export, name="export"),
+]
 urlpatterns = [
     path("cohorts/", views.cohort_list, name="list"),
-    path("profiles/", views.profile_list, name="profiles"),
+    path("cohorts/live", views.live, name="live"),
+    path("cohorts/refresh", views.refresh, name="refresh"),
+    path("cohorts/mixpanel_<int:source_id>/", include(of_a_cohort)),
+    path("profiles/", profile_views.profile_list, name="profiles"),
+    path("profiles/search", profile_views.profile_search, name="profile_search"),
+    path("profiles/<int:profile_id>/", profile_views.profile, name="profile"),
+    path("profiles/<int:profile_id>/contacts", profile_views.reveal, name="reveal"),
+    path("profiles/<int:profile_id>/cohorts", profile_views.profile_cohorts, name="profile_cohorts"),
 ]

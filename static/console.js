@@ -1,3 +1,193 @@
-// What the console's pages need beyond htmx: dialogs, copying, menus, and patience with a server that is away.
-// Every listener is on the document, so that fragments swapped in later need no set-up.
+// What the console's pages need beyond htmx: dialogs, copying, rows to click, toasts, and patience with a server that
+// is away. Every listener is on the document, so that fragments swapped in later need no set-up. Words come from data-*.
 "use strict";
+
+(() => {
+  const $ = (id) => document.getElementById(id);
+
+  // ── Toasts and notices ───────────────────────────────────────────────────────────────────────────────────────────
+  function toast(text, bad = false) {
+    const place = $("toasts");
+    if (!place || !text) return;
+    const box = document.createElement("div");
+    box.className = bad ? "toast toast--bad" : "toast";
+    const words = document.createElement("p");
+    words.textContent = text;
+    box.append(words);
+    // A modal dialog makes the rest of the page inert, so what is said goes inside it.
+    const dialog = document.querySelector("dialog[open]");
+    const home = dialog ? dialog.querySelector(".toasts") || dialog.appendChild(Object.assign(document.createElement("div"), { className: "toasts toasts--fixed" })) : place;
+    home.setAttribute("aria-live", "polite");
+    home.append(box);
+    setTimeout(() => box.remove(), 6000);
+  }
+  document.addEventListener("console:toast", (event) => toast(event.detail.text, event.detail.bad));
+
+  // ── Copying ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+    } catch {
+      toast(button.dataset.notCopied, true);
+      return;
+    }
+    const pill = button.closest(".value-pill");
+    if (pill) {
+      pill.dataset.state = "copied";
+      setTimeout(() => delete pill.dataset.state, 2000);
+    }
+    toast(button.dataset.copied);
+  });
+
+  // ── Rows: a click anywhere on one follows its link, without taking the link from the keyboard ─────────────────────
+  document.addEventListener("click", (event) => {
+    const row = event.target.closest("tr[data-href]");
+    if (!row || event.defaultPrevented || event.target.closest("a, button, input, select, summary, label")) return;
+    if (String(window.getSelection())) return;
+    const link = $(row.dataset.href);
+    if (!link) return;
+    if (event.ctrlKey || event.metaKey) window.open(link.href, "_blank", "noopener");
+    else link.click();
+  });
+  // A new tab is a new tab: htmx must not take the click.
+  document.addEventListener("htmx:confirm", (event) => {
+    const cause = event.detail.triggeringEvent;
+    if (cause && (cause.ctrlKey || cause.metaKey || cause.shiftKey) && event.detail.elt.tagName === "A") {
+      event.preventDefault();
+      window.open(event.detail.elt.href, "_blank", "noopener");
+    }
+  });
+
+  // ── Dialogs: a fragment with data-dialog opens as it arrives; its address stands in the address bar while it is open ──
+  let leaving = false; // the address has been given back already
+  function openDialog(dialog) {
+    if (dialog.open) return;
+    const opener = document.activeElement && document.activeElement !== document.body ? document.activeElement.id : "";
+    dialog.dataset.back = opener || dialog.dataset.opener || "";
+    if (location.pathname !== dialog.dataset.address) history.pushState({ dialog: true }, "", dialog.dataset.address);
+    leaving = false;
+    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      const back = $(dialog.dataset.back) || $(dialog.dataset.opener);
+      if (!leaving && history.state && history.state.dialog) history.back();
+      dialog.remove();
+      if (back) back.focus();
+    }, { once: true });
+  }
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const dialog = event.detail.target.querySelector && event.detail.target.querySelector("dialog[data-dialog]");
+    if (dialog) openDialog(dialog);
+  });
+  // A click beside the dialog closes it.
+  document.addEventListener("click", (event) => {
+    if (event.target instanceof HTMLDialogElement && event.target.matches("[data-dialog][open]")) {
+      const box = event.target.getBoundingClientRect();
+      const inside = event.clientX >= box.left && event.clientX <= box.right && event.clientY >= box.top && event.clientY <= box.bottom;
+      if (!inside && event.detail) event.target.close();
+    }
+  });
+  // The back button closes an open dialog and nothing else; the forward button brings its address back as a page.
+  window.addEventListener("popstate", (event) => {
+    const dialog = document.querySelector("dialog[data-dialog][open]");
+    if (dialog) {
+      event.stopImmediatePropagation();
+      leaving = true;
+      dialog.close();
+    } else if (event.state && event.state.dialog) {
+      location.reload();
+    } else if (closing()) {
+      event.stopImmediatePropagation();
+    }
+  }, true);
+  // history.back() of a dialog that closed itself arrives here a moment later, and htmx would load the page again.
+  let closedAt = 0;
+  document.addEventListener("close", (event) => {
+    if (event.target.matches && event.target.matches("[data-dialog]")) closedAt = performance.now();
+  }, true);
+  const closing = () => closedAt && performance.now() - closedAt < 1000;
+
+  // ── Polling: not while nobody looks; and what comes back must be the fragment, not a sign-in page ──────────────────
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const asked = new URL(event.detail.requestConfig.path, location.href);
+    const answered = event.detail.xhr.responseURL ? new URL(event.detail.xhr.responseURL) : asked;
+    if (answered.pathname.startsWith("/accounts/") && !asked.pathname.startsWith("/accounts/")) {
+      event.detail.shouldSwap = false;
+      location.reload();
+    }
+  });
+
+  // ── Patience: a press that the server could not take is sent again until it is taken ──────────────────────────────
+  const PRESSED = "console-pressed";
+  const EVERY_MS = 3000;
+  const PATIENCE_MS = 120000;
+  const AWAY = [0, 502, 503, 504];
+  let timer = 0;
+
+  function notice(text) {
+    const place = $("notices");
+    if (!place) return;
+    place.replaceChildren();
+    if (!text) return;
+    const box = document.createElement("div");
+    box.className = "notice notice--warn run-notice";
+    box.setAttribute("role", "alert");
+    const words = document.createElement("p");
+    words.className = "notice__title";
+    words.textContent = text;
+    box.append(words);
+    place.append(box);
+  }
+  const pressed = () => {
+    try { return JSON.parse(sessionStorage.getItem(PRESSED)); } catch { return null; }
+  };
+  function forget() {
+    clearTimeout(timer);
+    timer = 0;
+    sessionStorage.removeItem(PRESSED);
+  }
+  function tryAgain(form) {
+    const since = (pressed() || {}).since || Date.now();
+    if (Date.now() - since > PATIENCE_MS) {
+      forget();
+      notice(form.dataset.retryOver);
+      return;
+    }
+    sessionStorage.setItem(PRESSED, JSON.stringify({ action: form.action, since }));
+    if (!timer) notice(form.dataset.retryWaiting);
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const current = form.isConnected ? form : document.querySelector("form[data-retry]");
+      if (current) current.requestSubmit();
+    }, EVERY_MS);
+  }
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt;
+    if (!form.matches || !form.matches("form[data-retry]")) return;
+    const status = event.detail.xhr ? event.detail.xhr.status : 0;
+    if (AWAY.includes(status)) {
+      tryAgain(form);
+    } else if (pressed()) {
+      forget();
+      notice("");
+    }
+  });
+  // The page was left or loaded again before the press got through.
+  document.addEventListener("DOMContentLoaded", () => {
+    const left = pressed();
+    const form = document.querySelector("form[data-retry]");
+    if (!left || !form || form.action !== left.action) return;
+    if (Date.now() - left.since > PATIENCE_MS) forget();
+    else form.requestSubmit();
+  });
+
+  // ── Popovers: a choice made in a menu closes it ────────────────────────────────────────────────────────────────────
+  document.addEventListener("click", (event) => {
+    const menu = event.target.closest(".menu[popover]");
+    if (menu && event.target.closest("button") && menu.matches(":popover-open")) menu.hidePopover();
+  });
+})();

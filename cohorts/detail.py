@@ -1,0 +1,247 @@
+"""What 코호트 상세 정보 shows. Membership is read as bitmaps: the n-th member is found by rank, so that a page of a
+million costs what a page of ten does."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from pyroaring import BitMap64
+
+from cohorts.lookup import beginning
+from cohorts.models import Cohort, Profile, Snapshot, SnapshotState
+from notifly_console.lib.masking import mask_contacts
+
+MEMBERS_SHOWN = 10
+MOVES_SHOWN = 5
+HISTORY_SHOWN = 30
+FOUND_SHOWN = 20
+SMALL = 10_000
+"""Up to this many members, a search asks the database about these members; above it, about the whole project."""
+CANDIDATES = 100_000
+"""How many profiles a search by the beginning of an id looks at before it asks for a longer text."""
+CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class Person:
+    """A profile in a list: its id, masked where it is itself a phone number or an e-mail address. `key` is None for
+    one that was deleted after the version was made."""
+
+    key: int | None
+    shown: str
+    is_anonymous: bool = False
+
+
+@dataclass(frozen=True)
+class People:
+    """A page of a set of profiles."""
+
+    rows: list[Person]
+    offset: int
+    total: int
+    page: int
+
+    @property
+    def first(self) -> int:
+        return self.offset + 1 if self.rows else 0
+
+    @property
+    def last(self) -> int:
+        return self.offset + len(self.rows)
+
+    @property
+    def before(self) -> int | None:
+        return max(0, self.offset - self.page) if self.offset > 0 else None
+
+    @property
+    def after(self) -> int | None:
+        return self.offset + self.page if self.offset + self.page < self.total else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search inside a cohort found. `more`: there are others; `tired`: it stopped looking before the end."""
+
+    text: str
+    rows: list[Person]
+    more: bool
+    tired: bool
+
+
+def people_at(cohort: Cohort, sets: dict[str, tuple[bytes, int, int]]) -> dict[str, People]:
+    """Pages of several bitmaps with one statement. `sets`: name → (bitmap, offset, how many); an offset beyond the
+    end is taken back to the last page."""
+    ids: dict[str, tuple[list[int], int, int, int]] = {}
+    for name, (raw, offset, limit) in sets.items():
+        bitmap = _bitmap(raw)
+        total = len(bitmap)
+        offset = min(max(offset, 0), max(total - 1, 0) // limit * limit)
+        ids[name] = (list(bitmap[offset : offset + limit]), offset, total, limit)
+    people = _people(cohort, {key for keys, *_rest in ids.values() for key in keys})
+    return {
+        name: People([people.get(key) or Person(None, _("삭제된 유저")) for key in keys], offset, total, limit)
+        for name, (keys, offset, total, limit) in ids.items()
+    }
+
+
+def _bitmap(raw: bytes | memoryview) -> BitMap64:
+    return BitMap64.deserialize(bytes(raw)) if raw else BitMap64()
+
+
+def _people(cohort: Cohort, keys: set[int]) -> dict[int, Person]:
+    found = Profile.objects.filter(project_id=cohort.project_id, pk__in=keys)
+    return {key: Person(key, shown_id(text), anonymous) for key, text, anonymous in found.values_list(*_PERSON)}
+
+
+_PERSON = ("pk", "external_id", "is_anonymous")
+
+
+def shown_id(external_id: str) -> str:
+    """An id as it may be shown to everybody: ids that are a phone number or an address are masked like one."""
+    return mask_contacts(external_id)
+
+
+def find_members(cohort: Cohort, raw: bytes, text: str) -> Found:
+    """The members whose id begins with `text`. One statement; bounded, whatever the sizes."""
+    members = _bitmap(raw)
+    asked = Profile.objects.filter(beginning("external_id", text), project_id=cohort.project_id)
+    if len(members) <= SMALL:
+        asked = asked.filter(pk__in=list(members))
+        rows = list(asked.order_by("external_id").values_list(*_PERSON)[: FOUND_SHOWN + 1])
+        tired = False
+    else:
+        looked_at = 0
+        rows = []
+        for row in asked.values_list(*_PERSON)[:CANDIDATES].iterator(chunk_size=CHUNK):
+            looked_at += 1
+            if row[0] in members:
+                rows.append(row)
+                if len(rows) > FOUND_SHOWN:
+                    break
+        tired = looked_at == CANDIDATES
+        rows.sort(key=lambda row: row[1])
+    people = [Person(key, shown_id(external_id), anonymous) for key, external_id, anonymous in rows[:FOUND_SHOWN]]
+    return Found(text, people, more=len(rows) > FOUND_SHOWN, tired=tired)
+
+
+# -- Reach -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Reach:
+    """Who of a version can be reached by phone and by e-mail, and why the others can't."""
+
+    size: int
+    phone: int
+    email: int
+    anonymous: int
+    phone_reasons: list[tuple[str, int]] = field(default_factory=list)
+    email_reasons: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def phone_percent(self) -> float:
+        return 100 * self.phone / self.size if self.size else 0.0
+
+    @property
+    def email_percent(self) -> float:
+        return 100 * self.email / self.size if self.size else 0.0
+
+
+def reach_of(snapshot: Snapshot, phone_labels: dict[str, Any], email_labels: dict[str, Any]) -> Reach | None:
+    """The version's reach with its reasons in the reader's language, the most frequent first; None where it wasn't
+    counted."""
+    counted = snapshot.reach
+    if not counted:
+        return None
+    return Reach(
+        size=snapshot.size,
+        phone=counted.get("reachable", 0),
+        email=counted.get("with_email", 0),
+        anonymous=counted.get("anonymous", 0),
+        phone_reasons=_labelled(counted.get("phone", {}), phone_labels),
+        email_reasons=_labelled(counted.get("email", {}), email_labels),
+    )
+
+
+def _labelled(counts: dict[str, int], labels: dict[str, Any]) -> list[tuple[str, int]]:
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [(str(labels.get(slug, slug)), count) for slug, count in ordered if count]
+
+
+# -- History ---------------------------------------------------------------------------------------------------------
+WIDTH, HEIGHT = 1300, 200
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Sizes over time, as numbers for an SVG of WIDTH × HEIGHT: attributes carry the lengths, words stay HTML."""
+
+    line: str
+    area: str
+    end: str
+    ticks: list[int]
+    """Values of the horizontal rules, the highest first."""
+    days: list[datetime]
+    """First, middle and last moment."""
+    first: int
+    last: int
+
+
+def history_of(cohort: Cohort) -> list[Snapshot]:
+    """The last published versions, the newest first, without their bitmaps."""
+    versions = cohort.snapshots.filter(state=SnapshotState.PUBLISHED).order_by("-number")
+    shown = ("cohort_id", "number", "size", "joined_count", "left_count", "created_at", "state")
+    return list(versions.only(*shown)[:HISTORY_SHOWN])
+
+
+def chart_of(history: list[Snapshot]) -> Chart | None:
+    """A chart of at least two versions; None for fewer."""
+    if len(history) < 2:
+        return None
+    points = [(version.created_at, version.size) for version in reversed(history)]
+    low, high, step = _scale([size for _moment, size in points])
+    begin, end = points[0][0], points[-1][0]
+    span = (end - begin).total_seconds() or 1.0
+    marks = [
+        (round(WIDTH * (moment - begin).total_seconds() / span, 1), round(HEIGHT * (high - size) / (high - low), 1))
+        for moment, size in points
+    ]
+    path = " ".join(f"{x:g} {y:g}" for x, y in marks)
+    last_x, last_y = marks[-1]
+    return Chart(
+        line=f"M{path}",
+        area=f"M{path}V{HEIGHT}H{marks[0][0]:g}Z",
+        end=f"M{last_x:g} {last_y:g}h.01",
+        ticks=list(range(high, low - 1, -step)),
+        days=[timezone.localtime(moment) for moment in (begin, begin + (end - begin) / 2, end)],
+        first=points[0][1],
+        last=points[-1][1],
+    )
+
+
+def _scale(sizes: list[int]) -> tuple[int, int, int]:
+    """The least, the greatest and the step of two equal round steps that hold all sizes."""
+    least, most = min(sizes), max(sizes)
+    step = 1
+    for step in _round_steps():
+        low = least // step * step
+        if low + 2 * step >= most:
+            return low, low + 2 * step, step
+    return 0, 2 * step, step
+
+
+def _round_steps() -> list[int]:
+    return [digit * 10**power for power in range(12) for digit in (1, 2, 5)]
+
+
+def export_sets(snapshot: Snapshot) -> dict[str, int]:
+    """What of a version may be downloaded, with how many people each."""
+    return {"members": snapshot.size, "joined": snapshot.joined_count, "left": snapshot.left_count}
+
+
+def ids_in_chunks(raw: bytes, size: int) -> Any:
+    """The ids of a bitmap in lists of `size`."""
+    ids = iter(_bitmap(raw))
+    while chunk := list(islice(ids, size)):
+        yield chunk
