@@ -209,10 +209,11 @@ def test_a_dripping_answer_ends_with_the_call(before: bytes) -> None:
     assert isinstance(failure(drip(before), total_seconds=0.3), TimedOut)
 
 
-def test_a_silent_server_times_out() -> None:
+@pytest.mark.parametrize("limits", [{"read_seconds": 0.1}, {"total_seconds": 0.1}])
+def test_a_silent_server_times_out(limits: dict[str, float]) -> None:
     silence = threading.Event()
     try:
-        error = failure(lambda asked, conn: silence.wait(20) and None, read_seconds=0.1)
+        error = failure(lambda asked, conn: silence.wait(20) and None, **limits)
     finally:
         silence.set()
     assert isinstance(error, TimedOut)
