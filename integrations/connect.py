@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from integrations.budget import Meter
+from integrations.budget import PATIENCE_SECONDS, Meter
 from integrations.http import Session
 from integrations.mixpanel.client import MixpanelClient
 from integrations.mixpanel.schemas import Account, Region
@@ -113,41 +113,58 @@ def client_of(
     *,
     holder: str,
     background: bool = True,
+    patience: float = PATIENCE_SECONDS,
     session: Session | None = None,
     **options: Any,
 ) -> Iterator[MixpanelClient]:
     """A client on the shared budget, for `with`; what it held is given back at the end.
 
     `holder` names the work (`refresh:<id>`): a successor under the same name takes the places of a dead worker over
-    at once. `background=False` is for a person who waits: it may use the last queries of the hour. `options` go to
-    the client."""
+    at once. `background=False` is for a person who waits: it may use the last queries of the hour. `patience`:
+    seconds to wait for a place among those at once. `options` go to the client."""
     account = connection.account
     with (
-        Meter(account.region.value, account.project_id, holder=holder, background=background) as meter,
+        Meter(
+            account.region.value, account.project_id, holder=holder, background=background, patience=patience
+        ) as meter,
         MixpanelClient(account, meter, session, **options) as client,
     ):
         yield client
 
 
-def last_changed_by(row: Connection) -> str:
+def last_changed_by(project_id: UUID) -> str:
     """Who changed the connection last, as the audit log knows it; "" for nobody."""
-    actions = (Action.CONNECTION_REGISTERED, Action.CONNECTION_CHANGED, Action.CONNECTION_SECRET_CHANGED)
-    entries = Entry.objects.filter(project_id=row.project_id, action__in=actions, target=str(row.kind))
+    actions = (
+        Action.CONNECTION_REGISTERED,
+        Action.CONNECTION_CHANGED,
+        Action.CONNECTION_SECRET_CHANGED,
+        Action.CONNECTION_REMOVED,
+    )
+    entries = Entry.objects.filter(project_id=project_id, action__in=actions, target=str(Kind.MIXPANEL))
     return entries.order_by("-id").values_list("actor", flat=True).first() or ""
 
 
 # -- Changing ---------------------------------------------------------------------------------------------------------
 @sensitive_variables("secret")
 def register(
-    project: Project, values: MixpanelSettings, secret: str, *, actor: Any = None, request: HttpRequest | None = None
+    project: Project,
+    values: MixpanelSettings,
+    secret: str,
+    *,
+    only_new: bool = False,
+    actor: Any = None,
+    request: HttpRequest | None = None,
 ) -> tuple[Connection, bool]:
     """Registers the project's credentials, or replaces them; the same ones again change nothing and are not logged.
-    Returns the row, and whether anything was written. `actor` is a user; None: a command."""
+    Returns the row, and whether anything was written. `actor` is a user; None: a command. With `only_new` it raises
+    Changed where there is a connection already."""
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=project.pk)
         row = Connection.objects.select_for_update().filter(project=project, kind=Kind.MIXPANEL).first()
         if row is not None and MixpanelSettings.of(row) == values and _holds(row, secret):
             return row, False
+        if row is not None and only_new:
+            raise Changed(last_changed_by(row.project_id), row.updated_at)
         action = Action.CONNECTION_CHANGED if row else Action.CONNECTION_REGISTERED
         row = row or Connection(project=project, kind=Kind.MIXPANEL)
         row.settings = asdict(values)
@@ -173,9 +190,10 @@ def change(
     Raises Changed when the row has another version by now, and SecretNeeded when a change of `KEEPS_NO_SECRET` comes
     without the secret (unless the last test found the account in that very region)."""
     with transaction.atomic():
-        row = Connection.objects.select_for_update().get(pk=row.pk)
-        if version_of(row) != seen:
-            raise Changed(last_changed_by(row), row.updated_at)
+        current = Connection.objects.select_for_update().filter(pk=row.pk).first()
+        if current is None or version_of(current) != seen:
+            raise Changed(last_changed_by(row.project_id), (current or row).updated_at)
+        row = current
         before = MixpanelSettings.of(row)
         after = replace(before, **changes)
         changed = {name: value for name, value in asdict(after).items() if value != asdict(before)[name]}

@@ -55,7 +55,7 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
         ),
     ),
     "not_a_member:bare": (
-        _("서비스 계정이 속한 프로젝트가 없습니다"),
+        _("서비스 계정이 이 프로젝트에 속해 있지 않습니다"),
         _("Mixpanel의 Project Settings → Service Accounts에서 이 계정을 프로젝트에 Analyst 역할로 추가하세요."),
     ),
     "plan_without_api": (

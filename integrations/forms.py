@@ -106,6 +106,7 @@ class MixpanelForm(forms.Form):
         super().__init__(data, **kwargs)
         for name in [name for name in self.fields if only and name not in only]:
             del self.fields[name]
+        self.order_fields(only)
         if only and SECRET not in only[:1] and SECRET in self.fields:
             # Beside another row it is only needed where that row really changes: `connect.change` decides.
             self.fields[SECRET].required = False
