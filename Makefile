@@ -1,6 +1,8 @@
 # Everything a person types. Each command first sets up what it needs (see tools/setup.py); start with `make run`.
 PYTHON ?= python3
 PY := .venv/bin/python
+# Once .venv is there its own Python looks whether all is up to date: bare, that takes milliseconds.
+SETUP = if [ -x $(PY) ]; then exec $(PY) -I -S tools/setup.py $(1); else exec $(PYTHON) tools/setup.py $(1); fi
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test check format bench clients lock clean
 
@@ -8,10 +10,10 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## .venv with everything locked, secrets for this machine, translations
-	@$(PYTHON) tools/setup.py run
+	@$(call SETUP,run)
 
 setup-dev:
-	@$(PYTHON) tools/setup.py dev
+	@$(call SETUP,dev)
 
 run: setup ## the console with a demo, on http://127.0.0.1:8000 (PORT, DATABASE_URL, REDIS_URL)
 	@exec $(PY) manage.py run

@@ -28,8 +28,8 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_soft_time_limit=240,
     task_time_limit=300,
+    # Told to stop (QUIT), a worker gives its running task these seconds; an idle one ends at once.
     worker_soft_shutdown_timeout=5,
-    worker_enable_soft_shutdown_on_idle=True,
     worker_max_tasks_per_child=500,
     worker_max_memory_per_child=400_000,
     worker_hijack_root_logger=False,

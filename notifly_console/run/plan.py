@@ -82,7 +82,7 @@ def _section(program: Program, root: Path, logs: Path) -> str:
     return (
         f"[program:{program.name}]\ncommand={_escaped(shlex.join(program.command))}\n"
         f"directory={_escaped(root)}\npriority={program.order}\n"
-        f"startsecs={0 if program.once else 2}\nstartretries={0 if program.once else 3}\n"
+        f"startsecs={0 if program.once else 5}\nstartretries={0 if program.once else 3}\n"
         f"autorestart={'false' if program.once else 'true'}\nexitcodes=0\n"
         f"stopsignal={program.stop_signal}\nstopwaitsecs=15\nkillasgroup=true\n"
         f"redirect_stderr=true\nstdout_logfile={_escaped(logs / f'{program.name}.log')}\n"

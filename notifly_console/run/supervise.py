@@ -6,20 +6,27 @@ supervisord it prints only what a person should see (warnings and errors of the 
 is closed.
 """
 
+import contextlib
 import json
 import os
+import re
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from supervisor import events
+from supervisor.medusa.asyncore_25 import ExitNow
 from supervisor.options import ServerOptions, signame
 from supervisor.states import SupervisorStates
 from supervisor.supervisord import Supervisor
 
 LOUD = {"warning", "error", "critical"}
-LOUD_SIGNS = ("[ERROR]", "[CRITICAL]", "[WARNING]", "Traceback (most recent call last)", "supervisor: ")
+LOUD_LINE = re.compile(r"\[(ERROR|CRITICAL|WARNING)\]|^supervisor: |^[\w.]+(Error|Exception|Refused)\b")
+"""Of what isn't ours (gunicorn, a traceback's last line). Everything else is only in the log."""
+REPEATED_AFTER = 60.0
+"""Seconds for which the same remark of the same process isn't shown again."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 
 
@@ -27,6 +34,10 @@ class Console(Supervisor):  # type: ignore[misc]
     """supervisord with our ears."""
 
     failed = False
+
+    def __init__(self, options: ServerOptions) -> None:
+        super().__init__(options)
+        self.shown: dict[str, float] = {}
 
     def runforever(self) -> None:
         # Subscribed here because `run` clears all subscriptions first.
@@ -42,6 +53,9 @@ class Console(Supervisor):  # type: ignore[misc]
         self.options.logger.warn(f"received {signame(number)}, stopping")
         if self.options.mood > SupervisorStates.SHUTDOWN:
             say("\n종료하는 중입니다. Stopping ...")
+            # Each kind of process is stopped at a turn of supervisord's loop, which otherwise takes a second.
+            poll = self.options.poller.poll
+            self.options.poller.poll = lambda _timeout: poll(0.05)
         self.options.mood = SupervisorStates.SHUTDOWN
 
     def on_output(self, event: Any) -> None:
@@ -50,14 +64,23 @@ class Console(Supervisor):  # type: ignore[misc]
             if name == "announce":
                 say(line)
             elif self.options.mood > SupervisorStates.SHUTDOWN and (remark := worth_showing(line)):
-                say(f"{name}: {remark}")
+                self.say_once_a_minute(f"{name}: {remark}")
+
+    def say_once_a_minute(self, line: str) -> None:
+        same = re.sub(r"0x[0-9a-f]+|\d+", "#", line)
+        now = time.monotonic()
+        if now - self.shown.get(same, -REPEATED_AFTER) >= REPEATED_AFTER:
+            self.shown[same] = now
+            say(line[:300])
 
     def on_exit(self, event: Any) -> None:
-        if not event.expected:
+        if not event.expected and not self.failed:
             say(f"{event.process.config.name} ended and is started again; its log: {log_of(event)}")
 
     def on_fatal(self, event: Any) -> None:
-        say(f"{event.process.config.name} can't be started, so the console stops. Why is at the end of {log_of(event)}")
+        if not self.failed:
+            name = event.process.config.name
+            say(f"{name} can't be started, so the console stops. Why is at the end of {log_of(event)}")
         self.failed = True
         self.options.mood = SupervisorStates.SHUTDOWN
 
@@ -69,15 +92,15 @@ def worth_showing(line: str) -> str | None:
             event = json.loads(line)
         except ValueError:
             return None  # half a line of a long event; the whole is in the log
-        if event.get("level") not in LOUD:
-            return None
-        rest = [str(event[key]) for key in ("error", "remedy") if event.get(key)]
-        return " · ".join([event["level"], str(event.get("event", "")), *rest])
-    return line if any(sign in line for sign in LOUD_SIGNS) else None
+        said = str(event.get("event", "")).partition("\n")[0]
+        if event.get("level") not in LOUD or said.endswith(": /readyz"):
+            return None  # (that one only says that the start isn't over yet)
+        return " · ".join([event["level"], said, *(str(event[key]) for key in ("error", "remedy") if event.get(key))])
+    return line if LOUD_LINE.search(line) else None
 
 
 def log_of(event: Any) -> str:
-    return os.path.relpath(event.process.config.stdout_logfile)
+    return str(os.path.relpath(event.process.config.stdout_logfile))
 
 
 def say(line: str) -> None:
@@ -96,7 +119,8 @@ def main(config: Path) -> int:
     options.test = False
     console = Console(options)
     try:
-        console.main()
+        with contextlib.suppress(ExitNow):
+            console.main()
     finally:
         options.close_logger()
     return 1 if console.failed else 0

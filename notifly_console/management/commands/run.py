@@ -21,7 +21,6 @@ from notifly_console.run.preflight import CannotStart
 
 class Command(BaseCommand):
     help = "Runs web, workers, clock, broker and a stand-in Mixpanel on this machine until Ctrl-C (docs/operations.md)."
-    requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", default=os.environ.get("PORT") or "8000", help="else PORT, else 8000")
