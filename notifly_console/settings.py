@@ -26,7 +26,8 @@ def secret(name: str, local_file: str) -> str:
     """The secret `name`: from the variable, from the file that `<name>_FILE` names, or from the file in `VAR_DIR`
     that `make setup` wrote for a console on this machine only. Raises ImproperlyConfigured where there is none.
     """
-    if value := env.str(name, default=""):
+    value: str = env.str(name, default="")
+    if value:
         return value
     path = Path(env.str(f"{name}_FILE", default="") or str(Path(VAR_DIR) / local_file))
     try:
@@ -94,7 +95,14 @@ REDIS_URL = optional("REDIS_URL")
 BROKER = embedded.broker(REDIS_URL, Path(VAR_DIR))
 
 # In the database in every mode: throttles must be shared by all processes, and no page may need the broker.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "console_cache"}}
+# Django's own ceiling of 300 rows would let anybody flush the throttles by filling the cache.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "console_cache",
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
+}
 
 MIXPANEL_API_URL = env.str("MIXPANEL_API_URL", default="").rstrip("/")
 """An operator's override of Mixpanel's host (the stand-in); from the environment only, never from a form."""
@@ -133,7 +141,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "notifly_console.tenancy.sessions.SessionLimitsMiddleware",
     "notifly_console.tenancy.language.LanguageMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "notifly_console.tenancy.sessions.SignInRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -206,16 +214,20 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 600
+# Counted before a password is hashed. The key of login_failed is the address' network and the e-mail (adapters.py).
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "30/m/ip,5/15m/key", "reset_password": "10/m/ip,3/m/key"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 MFA_ADAPTER = "notifly_console.tenancy.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 MFA_TOTP_ISSUER = "Notifly Console"
+MFA_FORMS = {"activate_totp": "notifly_console.tenancy.forms.ActivateTOTPForm"}
 
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 SESSION_HOURS = env.int("SESSION_HOURS", default=12)
 SESSION_COOKIE_AGE = SESSION_HOURS * 3600
+SESSION_ENGINE = "notifly_console.tenancy.session_store"
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 SESSION_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = True

@@ -32,7 +32,7 @@ def _mask_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> 
     return event
 
 
-SHARED = [
+SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

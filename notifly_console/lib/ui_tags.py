@@ -98,4 +98,4 @@ def at(moment: datetime | None) -> SafeString:
 def may(context: template.Context, right: str) -> bool:
     """Whether the signed-in person has `right` in the current project: `{% may "refresh" as may_refresh %}`."""
     access = context.get("access")
-    return bool(access) and access.may(right)
+    return access is not None and bool(access.may(right))
