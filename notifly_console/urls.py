@@ -15,7 +15,7 @@ urlpatterns = [
     path("healthz", pages.healthz, name="healthz"),
     path("readyz", pages.readyz, name="readyz"),
     path("favicon.ico", login_not_required(RedirectView.as_view(url=settings.STATIC_URL + "icons/favicon.svg"))),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("notifly_console.tenancy.account_urls")),
     path("", include("notifly_console.tenancy.urls")),
     path("projects/<hex:project_id>/", include("integrations.urls")),
     path("projects/<hex:project_id>/", include("cohorts.urls")),

@@ -17,6 +17,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from notifly_console.tenancy.models import Member, Project, Role, User
 
@@ -117,7 +118,7 @@ def project_view(right: Right) -> Callable[[View[P]], Callable[..., HttpResponse
             access = enter(request.user, project_id)
             request.access = access
             if needs_second_factor(access):
-                return redirect("mfa_index")
+                return _to_second_factor(request)
             access.require(right)
             return view(request, access, *args, **kwargs)
 
@@ -139,10 +140,31 @@ def enter(user: Any, project_id: UUID) -> Access:
 
 def needs_second_factor(access: Access) -> bool:
     """Whether this project wants a second factor of this person, and they have none yet."""
-    return (
-        access.project.requires_second_factor
-        and access.role in _ADMINS
-        and not Authenticator.objects.filter(
-            user=access.user, type__in=[Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-        ).exists()
+    return access.project.requires_second_factor and access.role in _ADMINS and not factors_of(access.user.pk).exists()
+
+
+def factors_of(user_id: int) -> QuerySet[Authenticator]:
+    """The person's second factors. Recovery codes are none: they stand in for one that was lost."""
+    return Authenticator.objects.filter(
+        user_id=user_id, type__in=[Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     )
+
+
+def projects_that_require_a_factor(user_id: int) -> QuerySet[Project]:
+    """The projects where this person's role is one of which a second factor is required."""
+    return Project.objects.filter(
+        requires_second_factor=True, members__user_id=user_id, members__role__in=list(_ADMINS)
+    )
+
+
+def must_keep_a_factor(factor: Authenticator) -> bool:
+    """Whether removing `factor` would leave its person without the second factor that a project requires."""
+    others = factors_of(factor.user_id).exclude(pk=factor.pk)
+    return not others.exists() and projects_that_require_a_factor(factor.user_id).exists()
+
+
+def _to_second_factor(request: HttpRequest) -> HttpResponse:
+    """The set-up page, which names the projects that ask for it. htmx is told to load it whole."""
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=403, headers={"HX-Redirect": reverse("mfa_index")})
+    return redirect("mfa_index")

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -95,6 +96,18 @@ class Member(models.Model):
         return f"{self.user} ({self.role})"
 
 
+class Session(AbstractBaseSession):
+    """A browser's session; of a signed-in person it names them, so that their sessions can be listed and ended."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="sessions")
+
+    @classmethod
+    def get_session_store_class(cls) -> Any:
+        from notifly_console.tenancy.session_store import SessionStore
+
+        return SessionStore
+
+
 class Invitation(models.Model):
     """A link that lets one e-mail address join a project once, until it expires or is withdrawn."""
 
@@ -102,7 +115,7 @@ class Invitation(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField(_("이메일"))
     role = models.CharField(_("역할"), max_length=16, choices=Role.choices)
-    token_digest = models.CharField(max_length=64, unique=True)
+    token_digest = models.CharField(max_length=64, unique=True)  # SHA-256; the token itself is kept nowhere
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
@@ -121,3 +134,8 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether nobody may join by it any more because its days are over."""
+        return self.expires_at <= timezone.now()

@@ -1,36 +1,81 @@
-"""Pages of people and projects."""
+"""Pages of one person: their projects, 마이페이지, the language."""
+
+from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_POST, require_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from notifly_console.tenancy.access import Access, Right, project_view
+from notifly_console.tenancy import members
+from notifly_console.tenancy.access import factors_of, projects_that_require_a_factor
+from notifly_console.tenancy.forms import PersonForm, ProjectForm
 from notifly_console.tenancy.language import CODES
 from notifly_console.tenancy.models import Member, User
+from notifly_console.tenancy.sessions import end_other_sessions, end_session, sessions_of
 
 
 @require_safe
-def projects(request: HttpRequest) -> HttpResponse:
+def projects(request: Any) -> HttpResponse:
     """The projects that one may choose from."""
-    members = Member.objects.select_related("project").filter(user=request.user.pk).order_by("project__name")
-    return render(request, "tenancy/projects.html", {"members": members, "nav": "projects"})
+    context = {
+        "members": _memberships(request.user),
+        "may_create": members.may_create_projects(request.user),
+        "nav": "projects",
+    }
+    return render(request, "tenancy/projects.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_project(request: Any) -> HttpResponse:
+    """Opens another project. Raises PermissionDenied for whoever runs none."""
+    if not members.may_create_projects(request.user):
+        raise PermissionDenied
+    form = ProjectForm(request.POST or None)
+    if form.is_valid():
+        project = members.create_project(request.user, form.cleaned_data["name"], request)
+        return redirect("cohorts:list", project.id)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "tenancy/new_project.html", {"form": form, "nav": "projects"}, status=status)
 
 
 @require_safe
-@project_view(Right.SEE_MEMBERS)
-def members(request: HttpRequest, access: Access) -> HttpResponse:
-    """The people of a project."""
-    rows = Member.objects.select_related("user").filter(project=access.project).order_by("created_at")
-    return render(request, "tenancy/members.html", {"members": rows, "nav": "members"})
-
-
-@require_safe
-def mypage(request: HttpRequest) -> HttpResponse:
+def mypage(request: Any) -> HttpResponse:
     """One's own account."""
-    return render(request, "tenancy/mypage.html", {"nav": "mypage"})
+    return _mypage(request, PersonForm(initial={"name": request.user.name}))
+
+
+@require_POST
+def change_name(request: Any) -> HttpResponse:
+    """Keeps one's own name."""
+    form = PersonForm(request.POST)
+    if not form.is_valid():
+        return _mypage(request, form, status=422)
+    User.objects.filter(pk=request.user.pk).update(name=form.cleaned_data["name"])
+    messages.success(request, _("이름을 저장했습니다."))
+    return redirect("tenancy:mypage")
+
+
+@require_POST
+def end_sessions(request: Any) -> HttpResponse:
+    """Ends one of one's own sessions elsewhere (`session`), or all of them (`session=others`)."""
+    wanted = request.POST.get("session", "")
+    current = request.session.session_key
+    if wanted == "others":
+        end_other_sessions(request.user, current)
+        messages.success(request, _("다른 기기에서 모두 로그아웃했습니다."))
+    elif any(place.id == wanted and place.is_current for place in sessions_of(request.user, current)):
+        messages.info(request, _("지금 쓰는 세션은 로그아웃으로 끝낼 수 있습니다."))
+    elif end_session(request.user, wanted):
+        messages.success(request, _("그 기기에서 로그아웃했습니다."))
+    else:
+        messages.info(request, _("이미 끝난 세션입니다."))
+    return redirect("tenancy:mypage")
 
 
 @login_not_required
@@ -56,3 +101,22 @@ def choose_language(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
             User.objects.filter(pk=request.user.pk).update(language=language)
     return response
+
+
+def _mypage(request: Any, form: PersonForm, status: int = 200) -> HttpResponse:
+    user = request.user
+    kinds = [factor.type for factor in factors_of(user.pk)]
+    context = {
+        "form": form,
+        "has_app": "totp" in kinds,
+        "passkeys": kinds.count("webauthn"),
+        "must_add_factor": not kinds and projects_that_require_a_factor(user.pk).exists(),
+        "places": sessions_of(user, request.session.session_key),
+        "members": _memberships(user),
+        "nav": "mypage",
+    }
+    return render(request, "tenancy/mypage.html", context, status=status)
+
+
+def _memberships(user: User) -> Any:
+    return Member.objects.select_related("project").filter(user=user).order_by("project__name", "pk")

@@ -12,9 +12,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--email", required=True)
-        parser.add_argument(
-            "--password", help="else read from BOOTSTRAP_PASSWORD, which keeps it off the process list"
-        )
+        parser.add_argument("--password", help="else read from BOOTSTRAP_PASSWORD, which keeps it off the process list")
         parser.add_argument("--project", required=True, help="the project's name")
 
     def handle(self, *_args: Any, **options: Any) -> None:
