@@ -7,3 +7,6 @@ class IntegrationsConfig(AppConfig):
     name = "integrations"
     label = "integrations"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from integrations import checks  # noqa: F401 -- registers itself

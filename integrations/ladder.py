@@ -170,7 +170,7 @@ def _elsewhere(client: MixpanelClient, session: "_Hurried", report: Report) -> N
             report.bad("account", "other_region", region=region.value)
             return
     # Where another region couldn't be asked, the secret may still be right.
-    report.bad("account", "wrong_credentials" if None in verdicts.values() else "wrong_secret")
+    report.bad("account", "perhaps_elsewhere" if None in verdicts.values() else "wrong_secret")
 
 
 def _opens(client: MixpanelClient, session: "_Hurried", region: Region) -> bool | None:

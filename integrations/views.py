@@ -22,13 +22,17 @@ from integrations.connect import (
     change,
     disconnect,
     last_changed_by,
+    opened,
     register,
     row_of,
     version_of,
 )
+from integrations.failures import sentence
 from integrations.forms import SECRET, MixpanelForm, as_entered
 from integrations.health import health_of
+from integrations.models import Connection
 from integrations.rows import KEYS, fields_of, rows_of
+from notifly_console.lib.crypto import CannotOpen
 from notifly_console.tenancy.access import Access, Right, project_view
 
 FRAGMENT = "mixpanel"
@@ -123,7 +127,9 @@ def _show(
         "row": row,
         "version": version_of(row) if row else "",
         "health": health,
+        "locked": row is not None and not _opens(row),
         "conflict": conflict,
+        "cannot_open": sentence("cannot_open"),
         "setting_rows": rows_of(row, health) if row else [],
         "may_edit": access.may(Right.EDIT_CONNECTIONS),
     }
@@ -132,6 +138,15 @@ def _show(
     response = render(request, template, context, status=status)
     response["Vary"] = "HX-Request, HX-Target"
     return response
+
+
+def _opens(row: Connection) -> bool:
+    """Whether the kept secret can be used; where it can't, the page asks for it again."""
+    try:
+        opened(row)
+    except CannotOpen:
+        return False
+    return True
 
 
 def _gone(request: HttpRequest, access: Access) -> HttpResponse:

@@ -37,9 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--region", required=True, help="us, eu or in")
         parser.add_argument("--phone-column", default=PHONE_COLUMN)
         parser.add_argument("--email-column", default=EMAIL_COLUMN)
-        parser.add_argument(
-            "--identity-column", default="", help="the profile property that identifies people, if any"
-        )
+        parser.add_argument("--identity-column", default="", help="the profile property that identifies people, if any")
         parser.add_argument(
             "--unknown", default="create", help="create or drop members whose identity isn't known yet (create)"
         )

@@ -1,0 +1,211 @@
+"""Keys of credentials: rotated while the console runs, killed and run again, and never missing without a word."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from base64 import b64encode
+from io import StringIO
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.conf import settings as django_settings
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from integrations.connect import MixpanelSettings, opened, register
+from integrations.mixpanel.schemas import Region
+from integrations.models import Connection, Kind
+from integrations.rotate import keys_in_use
+from notifly_console.lib.crypto import CannotOpen, KeyRing
+from notifly_console.tenancy import seeds
+from notifly_console.tenancy.models import Project
+
+OLD, NEW = b"1" * 32, b"2" * 32
+ONLY_OLD = KeyRing({"k1": OLD})
+BOTH = KeyRing({"k2": NEW, "k1": OLD})
+ONLY_NEW = KeyRing({"k2": NEW})
+SETTINGS = MixpanelSettings(2_855_235, "u.1.mp-service-account", Region.US)
+
+
+def rotate(*args: str) -> str:
+    out = StringIO()
+    call_command("rotate_credentials", *args, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+def complaints() -> list[str]:
+    return [
+        f"{found.id} {found.msg} {found.hint}"
+        for found in run_checks(databases=["default"])
+        if str(found.id).startswith("integrations.")
+    ]
+
+
+@pytest.fixture
+def sealed(world: Any, settings: Any) -> Connection:
+    """A connection and a second factor, sealed under k1; the ring now holds k2 and k1."""
+    settings.CREDENTIALS_KEYS = ONLY_OLD
+    row, _ = register(world.project, SETTINGS, "the-secret-0001", actor=world.people["owner"])
+    owner = world.people["owner"]
+    Authenticator.objects.create(user=owner, type="totp", data={"secret": seeds.seal("SEED", owner.pk)})
+    settings.CREDENTIALS_KEYS = BOTH
+    return row
+
+
+def test_a_dry_run_changes_nothing(sealed: Connection) -> None:
+    assert "2 to be sealed under k2. Run with --apply to do it." in rotate()
+    assert keys_in_use() == {"k1": 2}
+
+
+def test_rotation_moves_connections_and_second_factors_and_then_the_old_key_may_go(
+    sealed: Connection, settings: Any
+) -> None:
+    told = rotate("--apply")
+    assert "2 sealed under k2." in told
+    assert "the-secret" not in told
+    settings.CREDENTIALS_KEYS = ONLY_NEW
+    assert complaints() == []
+    sealed.refresh_from_db()
+    assert opened(sealed).account.secret.reveal() == "the-secret-0001"
+    assert seeds.open_sealed(Authenticator.objects.get().data["secret"]) == "SEED"
+    assert sealed.secret_hint == "0001"
+    assert "0 to be sealed" in rotate()
+
+
+def test_rotating_makes_no_open_form_stale(sealed: Connection) -> None:
+    before = sealed.updated_at
+    rotate("--apply")
+    sealed.refresh_from_db()
+    assert sealed.updated_at == before
+
+
+def test_a_key_still_in_use_is_named_at_start_and_what_it_sealed_never_is(sealed: Connection, settings: Any) -> None:
+    settings.CREDENTIALS_KEYS = ONLY_NEW
+    (complaint,) = complaints()
+    assert "integrations.E001" in complaint
+    assert "2 stored credentials are sealed with the key k1" in complaint
+    assert sealed.sealed_secret not in complaint
+    with pytest.raises(CommandError, match="could not be opened"):
+        rotate("--apply")
+    assert keys_in_use() == {"k1": 2}
+
+
+def test_a_key_with_other_bytes_is_named_at_start(sealed: Connection, settings: Any) -> None:
+    settings.CREDENTIALS_KEYS = KeyRing({"k1": b"3" * 32})
+    (complaint,) = complaints()
+    assert "integrations.E002 The key k1" in complaint
+
+
+def test_without_a_database_to_ask_the_check_keeps_silent(settings: Any) -> None:
+    assert not [found for found in run_checks() if str(found.id).startswith("integrations.")]
+
+
+def test_a_lost_key_is_given_up_on_purpose_and_the_page_asks_for_the_secret(
+    sealed: Connection, settings: Any, sign_in: Any, world: Any
+) -> None:
+    with pytest.raises(CommandError, match="is in CREDENTIALS_KEYS"):
+        rotate("--forget", "k1")
+    settings.CREDENTIALS_KEYS = ONLY_NEW
+    page = f"/projects/{world.project.hex}/settings/"
+    assert "저장된 비밀번호를 열 수 없습니다" in sign_in("admin").get(page).content.decode()
+    assert "1 connections need their secret entered again; 1 second factors were removed." in rotate("--forget", "k1")
+    assert complaints() == []
+    assert "저장된 비밀번호를 열 수 없습니다" in sign_in("admin").get(page).content.decode()
+
+
+def test_swapped_tokens_dont_open(sealed: Connection, world: Any) -> None:
+    other, _ = register(world.other_project, SETTINGS, "the-secret-0002")
+    Connection.objects.filter(pk=sealed.pk).update(sealed_secret=other.sealed_secret)
+    Connection.objects.filter(pk=other.pk).update(sealed_secret=sealed.sealed_secret)
+    for row in Connection.objects.all():
+        with pytest.raises(CannotOpen):
+            row.secret()
+
+
+# -- Killed halfway ---------------------------------------------------------------------------------------------------
+ROWS = 2000
+
+
+def database_url() -> str:
+    known = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{known['NAME']}"
+    login = quote(known["USER"]) + (f":{quote(known['PASSWORD'])}" if known["PASSWORD"] else "")
+    return f"postgres://{login}@{known['HOST'] or 'localhost'}:{known['PORT'] or 5432}/{known['NAME']}"
+
+
+def start_rotation() -> subprocess.Popen[bytes]:
+    environment = {
+        **os.environ,
+        "DATABASE_URL": database_url(),
+        "CREDENTIALS_KEYS": ",".join(f"{key_id}:{b64encode(key).decode()}" for key_id, key in BOTH.keys.items()),
+    }
+    command = [sys.executable, "manage.py", "rotate_credentials", "--apply"]
+    return subprocess.Popen(
+        command, env=environment, cwd=django_settings.BASE_DIR, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def seal_many() -> None:
+    projects = Project.objects.bulk_create([Project(name=str(number)) for number in range(ROWS)])
+    rows = [Connection(project=project, kind=Kind.MIXPANEL) for project in projects]
+    for row, project in zip(rows, projects, strict=True):
+        row.set_secret(f"secret of {project.name}")
+    Connection.objects.bulk_create(rows)
+
+
+def resealed() -> int:
+    return Connection.objects.filter(sealed_secret__startswith="v1.k2.").count()
+
+
+@pytest.mark.processes
+@pytest.mark.django_db(transaction=True)
+def test_a_rotation_killed_halfway_is_finished_by_the_next_and_readers_notice_nothing(settings: Any) -> None:
+    settings.CREDENTIALS_KEYS = ONLY_OLD
+    seal_many()
+    settings.CREDENTIALS_KEYS = BOTH
+    unreadable: list[str] = []
+    read = 0
+    over = threading.Event()
+
+    def keep_reading() -> None:
+        nonlocal read
+        while not over.is_set():
+            for row in Connection.objects.select_related("project").order_by("?")[:50]:
+                read += 1
+                try:
+                    found = row.secret().reveal()
+                except CannotOpen as problem:
+                    found = str(problem)
+                if found != f"secret of {row.project.name}":
+                    unreadable.append(found)
+        connection.close()
+
+    reader = threading.Thread(target=keep_reading)
+    reader.start()
+    try:
+        killed = start_rotation()
+        while not resealed():
+            assert killed.poll() is None, killed.stderr.read() if killed.stderr else ""
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        halfway = resealed()
+        assert 0 < halfway < ROWS
+
+        again = start_rotation()
+        _out, errors = again.communicate()
+        assert again.returncode == 0, errors
+    finally:
+        over.set()
+        reader.join()
+
+    assert keys_in_use() == {"k2": ROWS}
+    assert (unreadable, read > 0) == ([], True)
+    settings.CREDENTIALS_KEYS = ONLY_NEW
+    for row in Connection.objects.select_related("project"):
+        assert row.secret().reveal() == f"secret of {row.project.name}"
