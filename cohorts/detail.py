@@ -8,9 +8,9 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from pyroaring import BitMap64
 
 from cohorts.lookup import beginning
+from cohorts.membership import loaded
 from cohorts.models import Cohort, Profile, Snapshot, SnapshotState
 from notifly_console.lib.masking import mask_contacts
 
@@ -76,7 +76,7 @@ def people_at(cohort: Cohort, sets: dict[str, tuple[bytes, int, int]]) -> dict[s
     end is taken back to the last page."""
     ids: dict[str, tuple[list[int], int, int, int]] = {}
     for name, (raw, offset, limit) in sets.items():
-        bitmap = _bitmap(raw)
+        bitmap = loaded(raw)
         total = len(bitmap)
         offset = min(max(offset, 0), max(total - 1, 0) // limit * limit)
         ids[name] = (list(bitmap[offset : offset + limit]), offset, total, limit)
@@ -85,10 +85,6 @@ def people_at(cohort: Cohort, sets: dict[str, tuple[bytes, int, int]]) -> dict[s
         name: People([people.get(key) or Person(None, _("삭제된 유저")) for key in keys], offset, total, limit)
         for name, (keys, offset, total, limit) in ids.items()
     }
-
-
-def _bitmap(raw: bytes | memoryview) -> BitMap64:
-    return BitMap64.deserialize(bytes(raw)) if raw else BitMap64()
 
 
 def _people(cohort: Cohort, keys: set[int]) -> dict[int, Person]:
@@ -106,7 +102,7 @@ def shown_id(external_id: str) -> str:
 
 def find_members(cohort: Cohort, raw: bytes, text: str) -> Found:
     """The members whose id begins with `text`. One statement; bounded, whatever the sizes."""
-    members = _bitmap(raw)
+    members = loaded(raw)
     asked = Profile.objects.filter(beginning("external_id", text), project_id=cohort.project_id)
     if len(members) <= SMALL:
         asked = asked.filter(pk__in=list(members))
@@ -242,6 +238,6 @@ def export_sets(snapshot: Snapshot) -> dict[str, int]:
 
 def ids_in_chunks(raw: bytes, size: int) -> Any:
     """The ids of a bitmap in lists of `size`."""
-    ids = iter(_bitmap(raw))
+    ids = iter(loaded(raw))
     while chunk := list(islice(ids, size)):
         yield chunk

@@ -12,8 +12,8 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
-from pyroaring import BitMap64
 
+from cohorts.membership import loaded
 from cohorts.models import Cohort, Profile, Snapshot
 from notifly_console.lib.masking import mask_contacts, mask_email, mask_phone, mask_within
 from notifly_console.tenancy.access import Access, Right
@@ -229,7 +229,7 @@ def belonging(access: Access, profile: Profile, after: int = 0) -> Belonging:
     step = list(_within(listed, BYTES_A_STEP))
     by_snapshot = {cohort.current_id: cohort for cohort in step}
     bitmaps = Snapshot.objects.filter(pk__in=by_snapshot).values_list("pk", "members").iterator(chunk_size=100)
-    holding = [by_snapshot[pk] for pk, raw in bitmaps if profile.pk in BitMap64.deserialize(bytes(raw))]
+    holding = [by_snapshot[pk] for pk, raw in bitmaps if profile.pk in loaded(raw)]
     more = len(step) < len(listed) or len(listed) == COHORTS_A_STEP
     holding.sort(key=lambda cohort: cohort.name.lower())
     return Belonging(holding, len(step), step[-1].pk if more else None)

@@ -342,7 +342,16 @@ def live_of(access: Access) -> Live:
         cohorts=Count("id"),
         done=Count("id", filter=Q(state=PullState.DONE)),
         failed=Count("id", filter=Q(state=PullState.FAILED)),
-        received=Coalesce(Sum("received"), 0),
+        taken=Coalesce(Sum("received"), 0),
         remaining=Coalesce(Sum(Coalesce("total", "cohort__reported_size", 0) - F("received"), filter=unread), 0),
     )
-    return Live(refresh, Progress(**{**numbers, "remaining": max(0, numbers["remaining"])}))
+    return Live(
+        refresh,
+        Progress(
+            cohorts=numbers["cohorts"],
+            done=numbers["done"],
+            failed=numbers["failed"],
+            received=numbers["taken"],
+            remaining=max(0, numbers["remaining"]),
+        ),
+    )

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
-from cohorts import detail
+from cohorts import detail, membership
+from cohorts import refresh as refreshing
 from cohorts.export import lines
 from cohorts.forms import DecisionForm, ExportForm, FindForm
 from cohorts.models import Cohort, Snapshot
@@ -73,8 +74,6 @@ def refresh(request: HtmxRequest, access: Access) -> HttpResponse:
 
 def _ask_for_refresh(request: HtmxRequest, access: Access, cohort: Cohort | None) -> bool:
     """Requests and records it; says whether one was live already."""
-    from cohorts import refresh as refreshing
-
     was_live = live_of(access).refresh
     with transaction.atomic():
         run = refreshing.request(access.project, by=str(access.user), cohort=cohort)
@@ -100,7 +99,8 @@ def _list_context(access: Access, query: ListQuery, now: Live) -> dict[str, Any]
         "live": now,
         "page": cohort_page(access, query, now.refresh),
         "connection": connection,
-        "usage": budget.usage(settings.region.value, settings.project_id) if settings else None,
+        "used": budget.used_this_hour(settings.region.value, settings.project_id) if settings else 0,
+        "limit": budget.PER_HOUR,
         "failure": _failure_of(now),
     }
 
@@ -114,20 +114,20 @@ def _failure_of(now: Live) -> failures.Failure | None:
     return failures.sentence(code, until=run.not_before) if code else None
 
 
-def _back_to_list(request: HtmxRequest, access: Access, said: str) -> HttpResponse:
+def _back_to_list(request: HtmxRequest, access: Access, said: str, bad: bool = False) -> HttpResponse:
     """The list as it is now, with a word of what was done."""
     if not request.htmx:
         if said:
-            messages.success(request, said)
+            (messages.warning if bad else messages.success)(request, said)
         return redirect("cohorts:list", access.project.id)
     shown = urlsplit(request.htmx.current_url or "").query
     context = _list_context(access, ListQuery.of(QueryDict(shown)), live_of(access))
     response = render(request, "cohorts/_live.html", context | {"is_fragment": True, "announces": True})
-    return _toast(response, said)
+    return _toast(response, said, bad)
 
 
-def _toast(response: HttpResponse, said: str) -> HttpResponse:
-    return trigger_client_event(response, "console:toast", {"text": said}) if said else response
+def _toast(response: HttpResponse, said: str, bad: bool = False) -> HttpResponse:
+    return trigger_client_event(response, "console:toast", {"text": said, "bad": bad}) if said else response
 
 
 def _with(name: str, access: Access, query_string: str) -> str:
@@ -232,16 +232,16 @@ def cohort_refresh(request: HtmxRequest, access: Access, source_id: int) -> Http
     return _after_act(request, access, source_id, said)
 
 
-def _after_act(request: HtmxRequest, access: Access, source_id: int, said: str) -> HttpResponse:
+def _after_act(request: HtmxRequest, access: Access, source_id: int, said: str, bad: bool = False) -> HttpResponse:
     """Back to where the button stood: the open cohort or the list."""
     htmx: Any = request.htmx
     if htmx and htmx.target == "cohort":
         response = _cohort_answer(request, access, _fetch(access, source_id), {})
-        return trigger_client_event(_toast(response, said), "cohorts-changed", {})
+        return trigger_client_event(_toast(response, said, bad), "cohorts-changed", {})
     if not htmx and request.POST.get("from") == "cohort":
-        messages.success(request, said)
+        (messages.warning if bad else messages.success)(request, said)
         return redirect("cohorts:cohort", access.project.id, source_id)
-    return _back_to_list(request, access, said)
+    return _back_to_list(request, access, said, bad)
 
 
 @require_POST
@@ -319,22 +319,22 @@ def _decide(request: HtmxRequest, access: Access, source_id: int, *, accepts: bo
     """Decides about the version that the person saw; another one in its place is left for them to look at."""
     one = _fetch(access, source_id)
     form = DecisionForm(request.POST)
-    if not form.is_valid() or one.held_id != form.cleaned_data["held"]:
-        said = _("그 사이에 다른 사람이 결정했거나 새 버전이 왔습니다. 다시 확인해 주세요.")
-        return _after_act(request, access, source_id, said)
-    from cohorts import membership
-
+    one.held_id = form.cleaned_data["held"] if form.is_valid() else None
     rule = membership.accept_held if accepts else membership.discard_held
-    with transaction.atomic():
-        rule(one, by=str(access.user))
-        record(
-            Action.SNAPSHOT_ACCEPTED if accepts else Action.SNAPSHOT_DISCARDED,
-            project_id=access.project.id,
-            actor=access.user,
-            request=request,
-            target=one.screen_id,
-            snapshot=form.cleaned_data["held"],
-        )
+    try:
+        with transaction.atomic():
+            rule(one, by=str(access.user))
+            record(
+                Action.SNAPSHOT_ACCEPTED if accepts else Action.SNAPSHOT_DISCARDED,
+                project_id=access.project.id,
+                actor=access.user,
+                request=request,
+                target=one.screen_id,
+                snapshot=form.cleaned_data["held"],
+            )
+    except membership.Conflict:
+        said = _("그 사이에 다른 사람이 결정했거나 새 버전이 왔습니다. 다시 확인해 주세요.")
+        return _after_act(request, access, source_id, said, bad=True)
     said = _("새 버전을 적용했습니다.") if accepts else _("새 버전을 버렸습니다. 이전 버전을 그대로 씁니다.")
     return _after_act(request, access, source_id, said)
 

@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from integrations.mixpanel.errors import HourlyBudgetSpent, TooManyAtOnce
-from integrations.models import Budget, Place
+from integrations.models import Budget, Place, Query
 
 PER_HOUR = 60
 AT_ONCE = 5
@@ -71,6 +71,13 @@ def usage(region: str, mixpanel_project_id: int) -> Usage:
         frees_at=times[-1] + WINDOW if times else None,
         next_at=_closed_until(times, blocked, PER_HOUR - SPARE_QUERIES),
     )
+
+
+def used_this_hour(region: str, mixpanel_project_id: int) -> int:
+    """How many of the hour's queries are used, for a page that shows no more than that. One statement; by this
+    machine's clock, since a second more or less changes nothing that is seen."""
+    budget = {"budget__region": region, "budget__mixpanel_project_id": mixpanel_project_id}
+    return Query.objects.filter(**budget, at__gt=timezone.now() - WINDOW).count()
 
 
 @dataclass

@@ -1,0 +1,148 @@
+"""Rows for tests, as the console itself would have written them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from pyroaring import BitMap64
+
+from cohorts.models import (
+    Cohort,
+    Profile,
+    Pull,
+    PullState,
+    Refresh,
+    RefreshState,
+    Snapshot,
+    SnapshotState,
+)
+from notifly_console.tenancy.models import Project
+
+SECRET = "s3cret-of-the-service-account"
+
+
+def profile(project: Project, external_id: str, **fields: Any) -> Profile:
+    """A profile; without a `phone` it has none, and says so."""
+    fields.setdefault("phone", None)
+    fields.setdefault("phone_reason", "" if fields["phone"] else "missing")
+    fields.setdefault("distinct_id", external_id)
+    fields.setdefault("updated_at", timezone.now())
+    return Profile.objects.create(project=project, external_id=external_id, **fields)
+
+
+def profiles(project: Project, count: int, *, prefix: str = "user_", start: int = 0) -> list[int]:
+    """Ids of `count` reachable profiles `user_0000000`, `user_0000001` …, written in one go."""
+    now = timezone.now()
+    rows = [
+        Profile(
+            project=project,
+            external_id=f"{prefix}{n:07d}",
+            distinct_id=f"{prefix}{n:07d}",
+            phone=f"+8210{20_000_000 + n:08d}",
+            email=f"person{n}@mail.example",
+            properties={"$name": f"고객 {n}", "total_orders": n},
+            updated_at=now,
+        )
+        for n in range(start, start + count)
+    ]
+    Profile.objects.bulk_create(rows, batch_size=2_000)
+    return list(
+        Profile.objects.filter(project=project, external_id__startswith=prefix)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )[-count:]
+
+
+def bitmap(ids: Iterable[int]) -> bytes:
+    """Profile ids as a snapshot keeps them."""
+    return BitMap64(ids).serialize()
+
+
+def snapshot(cohort: Cohort, ids: Sequence[int], *, state: str = SnapshotState.PUBLISHED, **fields: Any) -> Snapshot:
+    """The next version of `cohort`; it becomes the current one, or the held one where `state` says so."""
+    before = BitMap64.deserialize(bytes(cohort.current.members)) if cohort.current else BitMap64()
+    members = BitMap64(ids)
+    joined, left = members - before, before - members
+    now = timezone.now()
+    size = len(members)
+    fields.setdefault("reach", {"reachable": size, "with_email": size, "anonymous": 0, "phone": {}, "email": {}})
+    last = cohort.snapshots.order_by("-number").values_list("number", flat=True).first() or 0
+    made = Snapshot.objects.create(
+        cohort=cohort,
+        number=last + 1,
+        state=state,
+        members=members.serialize(),
+        joined=joined.serialize(),
+        left=left.serialize(),
+        size=size,
+        joined_count=len(joined),
+        left_count=len(left),
+        **fields,
+    )
+    if state == SnapshotState.HELD:
+        cohort.held = made
+    else:
+        cohort.current, cohort.number, cohort.size, cohort.refreshed_at = made, made.number, size, now
+        cohort.joined_count, cohort.left_count = len(joined), len(left)
+    cohort.save()
+    return made
+
+
+def cohort(project: Project, source_id: int, name: str = "", **fields: Any) -> Cohort:
+    """A cohort that Mixpanel's list has shown and nobody has read yet."""
+    name = name or f"코호트 {source_id}"
+    return Cohort.objects.create(project=project, source_id=source_id, name=name, name_key=name.lower()[:100], **fields)
+
+
+def cohort_with(project: Project, source_id: int, ids: Sequence[int], name: str = "", **fields: Any) -> Cohort:
+    """A cohort whose first version holds `ids`."""
+    made = cohort(project, source_id, name, **fields)
+    snapshot(made, ids)
+    return made
+
+
+def refresh(project: Project, state: str = RefreshState.RUNNING, **fields: Any) -> Refresh:
+    """A refresh in `state`; a live one has read the list unless `listed_at` says otherwise."""
+    now = timezone.now()
+    live = state in (RefreshState.QUEUED, RefreshState.RUNNING, RefreshState.WAITING)
+    fields.setdefault("requested_by", "소유자")
+    if state != RefreshState.QUEUED:
+        fields.setdefault("started_at", now - timedelta(seconds=20))
+        fields.setdefault("listed_at", now - timedelta(seconds=19))
+    if not live:
+        fields.setdefault("finished_at", now)
+    return Refresh.objects.create(project=project, state=state, **fields)
+
+
+def pull(run: Refresh, of: Cohort, state: str = PullState.WAITING, **fields: Any) -> Pull:
+    """The turn of a cohort in a refresh."""
+    fields.setdefault("position", Pull.objects.filter(refresh=run).count())
+    return Pull.objects.create(refresh=run, cohort=of, state=state, **fields)
+
+
+def connection(project: Project, **settings: Any) -> Any:
+    """Mixpanel credentials of a project."""
+    from integrations.models import Connection, Kind
+
+    made = Connection(
+        project=project,
+        kind=Kind.MIXPANEL,
+        settings={
+            "project_id": 2195193,
+            "username": "console.a1b2c3.mp-service-account",
+            "region": "us",
+            "phone_column": "$phone",
+            "email_column": "$email",
+            "identity_column": "",
+            "drop_unknown": False,
+            **settings,
+        },
+    )
+    made.set_secret(SECRET)
+    made.save()
+    return made
+
+
+def hours_ago(hours: float) -> datetime:
+    return timezone.now() - timedelta(hours=hours)
