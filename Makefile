@@ -27,8 +27,8 @@ check: setup-dev ## format, lint, types, import contracts, templates, migrations
 format: setup-dev ## rewrites the code the way `make check` wants it
 	@$(PY) -m ruff format . && $(PY) -m ruff check --fix .
 
-bench: setup-dev ## the benchmarks, each beside its peer
-	@if [ -f benchmarks/run.py ]; then exec $(PY) benchmarks/run.py $(ARGS); else echo "There are no benchmarks yet."; fi
+bench: clients ## the benchmarks, each beside its peer (BENCH_DATABASE_URL: a PostgreSQL database of their own)
+	@exec $(PY) -m benchmarks.run $(ARGS)
 
 clients: setup-dev ## other people's Mixpanel clients, for the tests that run them against the stand-in
 	@sh tools/clients.sh

@@ -1,4 +1,4 @@
-"""Makes a bare clone ready: `python3 tools/setup.py [run|dev]` (`make` calls it before everything it does).
+"""Makes a bare clone ready: `python3 tools/setup.py [run|dev|translations]` (`make` calls it first).
 
 It makes `.venv` with everything that the lock files name, the two secrets of a console on this machine, and the
 compiled translations. When all of that is there it only looks at a handful of files and is done in milliseconds.
@@ -30,8 +30,11 @@ PIP = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
 
 def main():
     kind = sys.argv[1] if len(sys.argv) > 1 else "run"
-    if kind not in ("run", "dev"):
-        stop(f"Say `run` or `dev`, not `{kind}`.")
+    if kind not in ("run", "dev", "translations"):
+        stop(f"Say `run`, `dev` or `translations`, not `{kind}`.")
+    if kind == "translations":
+        compile_translations()
+        return
     if sys.version_info < OLDEST:
         stop(
             f"Notifly Console needs Python 3.11 or newer, and {sys.executable} is {VERSION}. "
