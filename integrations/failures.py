@@ -51,6 +51,10 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
         _("이 계정은 다른 리전에 있습니다: %(region)s"),
         _("지금 설정된 리전이 아닌 %(region)s 리전에서 찾았습니다. 리전을 바꾸면 바로 연결됩니다."),
     ),
+    "other_region:bare": (
+        _("이 계정은 다른 리전에 있습니다"),
+        _("설정에서 연결 테스트를 누르면 어느 리전인지 찾아 줍니다."),
+    ),
     "not_a_member": (
         _("서비스 계정이 프로젝트 %(project)s에 속해 있지 않습니다"),
         _(
@@ -152,6 +156,14 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
         _("%(column)s 열에 휴대전화 번호가 있는 프로필이 없습니다"),
         _("아래에서 찾은 열을 고르거나, Mixpanel 프로필에 휴대전화 번호를 담는 속성의 이름을 입력하세요."),
     ),
+    "phone_column_empty:bare": (
+        _("전화번호 열에 휴대전화 번호가 있는 프로필이 없습니다"),
+        _("설정에서 전화번호 열을 다른 열로 바꾸세요."),
+    ),
+    "email_column_empty:bare": (
+        _("이메일 열에 이메일이 있는 프로필이 없습니다"),
+        _("설정에서 이메일 열을 다른 열로 바꾸세요."),
+    ),
     "email_column_empty": (
         _("%(column)s 열에 이메일이 있는 프로필이 없습니다"),
         _("아래에서 찾은 열을 고르거나, Mixpanel 프로필에 이메일을 담는 속성의 이름을 입력하세요."),
@@ -163,6 +175,10 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     "expires_soon": (
         _("서비스 계정이 곧 만료됩니다: %(until)s"),
         _("그 전에 Mixpanel에서 만료일을 늘리거나 새 서비스 계정을 만들어 이름과 비밀번호를 바꾸세요."),
+    ),
+    "expires_soon:bare": (
+        _("서비스 계정이 곧 만료됩니다"),
+        _("Mixpanel에서 만료일을 늘리거나 새 서비스 계정을 만들어 이름과 비밀번호를 바꾸세요."),
     ),
     "classified_hidden": (
         _("서비스 계정이 민감 정보로 분류된 속성을 볼 수 없습니다"),

@@ -1,0 +1,67 @@
+"""Every error has a sentence for people, with the remedy."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from integrations import http, ladder  # noqa: F401 -- every error class is known once they are imported
+from integrations.failures import known_codes, sentence, values_of
+from integrations.http import Unreachable, VendorError
+from integrations.mixpanel.errors import HourlyBudgetSpent, MixpanelDown
+
+
+def every(kind: type[VendorError]) -> set[type[VendorError]]:
+    return {kind}.union(*(every(child) for child in kind.__subclasses__()))
+
+
+@pytest.mark.parametrize("kind", sorted(every(VendorError), key=lambda kind: kind.__name__))
+def test_every_error_class_of_the_client_has_a_sentence(kind: type[VendorError]) -> None:
+    assert kind.code in known_codes()
+
+
+@pytest.mark.parametrize("code", sorted(known_codes()))
+def test_a_sentence_is_whole_without_any_value(code: str) -> None:
+    """Whoever knows only the code, such as a refresh that stored it, still gets words and no placeholder."""
+    failure = sentence(code)
+    for part in (failure.title, failure.remedy):
+        assert part == part.strip() != ""
+        assert "%" not in part
+        assert ": ." not in part
+        assert "()" not in part
+        assert not part.endswith(":")
+
+
+def test_values_are_filled_in() -> None:
+    tomorrow = timezone.now() + timedelta(days=1)
+    failure = sentence("hourly_budget_spent", until=tomorrow)
+    assert timezone.localtime(tomorrow).strftime("%Y-%m-%d %H:%M %Z") in failure.remedy
+    assert (
+        "하루식탁 (7), 다른 회사 (8)"
+        in sentence("not_a_member", project=9, projects=["하루식탁 (7)", "다른 회사 (8)"]).remedy
+    )
+    assert "India" in sentence("other_region", region="in").title
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (HourlyBudgetSpent(datetime(2026, 11, 25, 3, 0, tzinfo=UTC)), "12:00 KST"),
+        (Unreachable("eu.mixpanel.com", "name"), "eu.mixpanel.com"),
+        (MixpanelDown("http_503"), "status.mixpanel.com"),
+    ],
+)
+def test_an_error_hands_its_values_over(error: VendorError, said: str) -> None:
+    failure = sentence(error.code, **values_of(error))
+    assert said in failure.title + failure.remedy
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "%s %(x)s %", "가" * 10_000])
+def test_values_and_codes_from_outside_are_taken_as_text(hostile: str) -> None:
+    assert hostile in sentence("phone_column_empty", column=hostile).title
+    assert sentence(hostile).title
+
+
+def test_a_code_that_nobody_knows_is_shown(settings: Any) -> None:
+    assert "brand_new" in sentence("brand_new").title
