@@ -53,10 +53,10 @@ class Claim:
             raise LeaseLost
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """A transaction that only the holder gets through. Raises LeaseLost."""
+    def transaction(self, **changes: Any) -> Iterator[None]:
+        """A transaction that only the holder gets through, with these changes of the row. Raises LeaseLost."""
         with transaction.atomic():
-            self.write()
+            self.write(**changes)
             yield
 
     def release(self, **changes: Any) -> None:

@@ -1,0 +1,109 @@
+"""Mixpanel's cohort list into rows, and the order in which their memberships are wanted. One query of the budget."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Min
+from django.utils import timezone
+
+from cohorts.models import Cohort, Pull, PullState
+from cohorts.pulls import reset
+from integrations.mixpanel.schemas import ListedCohort
+
+NAME_KEY_LENGTH = 100
+WATCHED_LATELY = timedelta(days=1)
+AT_ONCE = 500
+_LISTED = ("name", "name_key", "description", "reported_size", "is_visible", "vanished_at")
+
+
+def store(project_id: UUID, listed: Iterable[ListedCohort]) -> dict[str, int]:
+    """Writes what the list says: new cohorts, renames, sizes, those that are gone (kept, and marked with the time) and
+    those that are back. Group cohorts hold companies rather than people and are only counted. Returns the counts."""
+    wanted = {one.id: one for one in listed if not one.is_group}
+    rows = {row.source_id: row for row in Cohort.objects.filter(project_id=project_id)}
+    new = [
+        Cohort(project_id=project_id, source_id=number, **_columns(one))
+        for number, one in wanted.items()
+        if number not in rows
+    ]
+    changed = [rows[number] for number, one in wanted.items() if number in rows and _take(rows[number], one)]
+    gone = [row for number, row in rows.items() if number not in wanted and row.vanished_at is None]
+    now = timezone.now()
+    for row in gone:
+        row.vanished_at = now
+    Cohort.objects.bulk_create(new, batch_size=AT_ONCE)
+    Cohort.objects.bulk_update(changed + gone, _LISTED, batch_size=AT_ONCE)
+    return {
+        "cohorts": len(wanted),
+        "new_cohorts": len(new),
+        "hidden": sum(not one.is_visible for one in wanted.values()),
+        "vanished": len(gone),
+    }
+
+
+def _columns(one: ListedCohort) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "name_key": one.name.strip().lower()[:NAME_KEY_LENGTH],
+        "description": one.description,
+        "reported_size": one.count,
+        "is_visible": one.is_visible,
+        "vanished_at": None,
+    }
+
+
+def _take(row: Cohort, one: ListedCohort) -> bool:
+    """Sets what the list says on the row; whether anything is new."""
+    columns = _columns(one)
+    differs = any(getattr(row, name) != value for name, value in columns.items())
+    for name, value in columns.items():
+        setattr(row, name, value)
+    return differs
+
+
+# -- What comes first -------------------------------------------------------------------------------------------------
+def line_up(refresh_id: UUID, cohorts: Iterable[Cohort]) -> None:
+    """Gives each of the cohorts its turn in the refresh; one that has a turn already keeps it.
+
+    The most needed first: wanted by a campaign about to go, opened lately, never read, of another size than reported,
+    the longest unread. Cohorts hidden in Mixpanel come last: a campaign may use them all the same."""
+    now = timezone.now()
+    ordered = sorted(cohorts, key=lambda one: need(one, now))
+    Pull.objects.bulk_create(
+        [Pull(refresh_id=refresh_id, cohort=one, position=place) for place, one in enumerate(ordered, 1)],
+        batch_size=AT_ONCE,
+        ignore_conflicts=True,
+    )
+
+
+def need(one: Cohort, now: datetime) -> tuple[Any, ...]:
+    """What cohorts are ordered by, the smallest first."""
+    read_at = one.refreshed_at
+    wanted = one.needed_at is not None and (read_at is None or read_at < one.needed_at)
+    watched = one.watched_at if one.watched_at and now - one.watched_at < WATCHED_LATELY else None
+    return (
+        not wanted,
+        one.needed_at.timestamp() if wanted and one.needed_at else 0,
+        not one.is_visible,
+        watched is None,
+        -watched.timestamp() if watched else 0,
+        read_at is not None,
+        one.reported_size == one.size,
+        read_at.timestamp() if read_at else 0,
+        one.source_id,
+    )
+
+
+def put_first(refresh_id: UUID, cohort: Cohort) -> None:
+    """Makes this cohort the next of the refresh: its turn moves up, or comes again if it was over, or is made."""
+    first = Pull.objects.filter(refresh_id=refresh_id).aggregate(first=Min("position"))["first"]
+    position = 0 if first is None else min(first, 1) - 1
+    pull, made = Pull.objects.get_or_create(refresh_id=refresh_id, cohort=cohort, defaults={"position": position})
+    if made or pull.state == PullState.RUNNING:
+        return
+    if pull.state != PullState.WAITING:
+        reset(pull)
+    pull.position, pull.state, pull.attempts, pull.restarts, pull.failure = position, PullState.WAITING, 0, 0, ""
+    pull.save()

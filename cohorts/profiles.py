@@ -1,0 +1,130 @@
+"""Rows of a pull, read as profiles: whose row it is, and whether it says anything that we don't know yet.
+
+Identity (product.md §3): the value of the project's identity column where the row has one, else Mixpanel's distinct
+id. A value that is neither text nor a number counts as none.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from integrations.mixpanel.schemas import Row
+from notifly_console.lib import email, phone
+
+RULES = 1
+"""Part of every digest. Raise it when a rule of reading changes (phones, e-mails): each profile is then read anew."""
+LONGEST_ID = 255
+ANONYMOUS = "$device:"
+REFUSED = ("id_missing", "id_too_long")
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """What a project has set about its columns. An empty `identity_column` means the distinct id; `drop_unknown`:
+    a row with an identity that we don't know is dropped and counted, rather than made a profile."""
+
+    phone_column: str
+    email_column: str
+    identity_column: str = ""
+    drop_unknown: bool = False
+
+    @property
+    def seal(self) -> bytes:
+        """Sixteen bytes that differ between mappings: a digest under another mapping is another digest."""
+        columns = orjson.dumps([RULES, self.phone_column, self.email_column, self.identity_column])
+        return hashlib.blake2b(columns, digest_size=16).digest()
+
+
+class Person(NamedTuple):
+    """A row with its identity settled. `body` is the properties as canonical JSON; `digest` stands for all of it."""
+
+    external_id: str
+    distinct_id: str
+    properties: dict[str, Any]
+    body: bytes
+    digest: int
+
+
+class Contact(NamedTuple):
+    """What a person's row says about reaching them."""
+
+    phone: phone.Phone
+    email: email.Email
+
+
+@dataclass
+class Reading:
+    """The people of some pages, by external id, and what was set aside: `refused` by reason, `duplicates` (the same
+    distinct id again) and `merged` (another distinct id with the same identity)."""
+
+    people: dict[str, Person] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    duplicates: int = 0
+    merged: int = 0
+
+
+def read(rows: Iterable[Row], mapping: Mapping) -> Reading:
+    """Settles who each row is. Of two rows with one identity the one with the smaller distinct id counts, whatever
+    the order they came in."""
+    reading = Reading()
+    people = reading.people
+    kept: list[tuple[str, Row, bytes]] = []
+    digests: list[bytes] = []
+    column = mapping.identity_column
+    canonical, blake2b, seal = orjson.OPT_SORT_KEYS, hashlib.blake2b, mapping.seal
+    dumps = orjson.dumps
+    for row in rows:
+        distinct_id, properties = row
+        external_id = distinct_id
+        if column:
+            external_id = identity_of(properties.get(column)) or distinct_id
+        if len(external_id) > LONGEST_ID or len(distinct_id) > LONGEST_ID:
+            reading.refused["id_too_long"] = reading.refused.get("id_too_long", 0) + 1
+            continue
+        body = dumps(properties, option=canonical)
+        kept.append((external_id, row, body))
+        digests.append(blake2b(body + distinct_id.encode(), digest_size=8, person=seal).digest())
+    numbers = struct.unpack(f">{len(digests)}q", b"".join(digests))
+    for (external_id, row, body), digest in zip(kept, numbers, strict=True):
+        person = Person(external_id, row.distinct_id, row.properties, body, digest)
+        other = people.setdefault(external_id, person)
+        if other is not person:
+            _settle(reading, other, person)
+    return reading
+
+
+def _settle(reading: Reading, first: Person, second: Person) -> None:
+    if first.distinct_id == second.distinct_id:
+        reading.duplicates += 1
+        return
+    reading.merged += 1
+    if second.distinct_id < first.distinct_id:
+        reading.people[first.external_id] = second
+
+
+def identity_of(value: Any) -> str:
+    """The text of an identity column's value; "" where it says nothing."""
+    if type(value) is str:
+        return value.strip()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return ""
+
+
+def contact_of(person: Person, mapping: Mapping) -> Contact:
+    """The phone and e-mail address of the mapped columns, each normalised or with the reason why not."""
+    properties = person.properties
+    return Contact(
+        phone.normalise(properties.get(mapping.phone_column)), email.normalise(properties.get(mapping.email_column))
+    )
+
+
+def is_anonymous(external_id: str) -> bool:
+    """Whether nobody has said who this is yet: a device, in Mixpanel's words."""
+    return external_id.startswith(ANONYMOUS)

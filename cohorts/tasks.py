@@ -1,0 +1,25 @@
+"""What workers are woken for. The rows say what is to be done; a task that finds nothing to do is done."""
+
+from celery import shared_task
+
+from cohorts import membership
+from cohorts import refresh as refreshing
+
+
+@shared_task(name="cohorts.run_refresh", max_retries=2)
+def run_refresh(*, refresh_id: str) -> None:
+    """Takes up a refresh, if nobody has it."""
+    refreshing.run(refresh_id)
+
+
+@shared_task(name="cohorts.sweep_refreshes", max_retries=0)
+def sweep_refreshes() -> None:
+    """Wakes workers for refreshes that are due, or whose worker died."""
+    refreshing.sweep()
+
+
+@shared_task(name="cohorts.prune", max_retries=0)
+def prune() -> None:
+    """Forgets versions and refreshes that are past their time."""
+    membership.prune()
+    refreshing.prune()

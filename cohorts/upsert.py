@@ -1,0 +1,257 @@
+"""Profiles into the table, a batch at a time: find who is known, insert the missing, rewrite the changed.
+
+Ids are never burnt: bitmaps are small because ids are dense, and `ON CONFLICT` takes an id from the sequence for every
+conflict. So the batch asks first (one query), takes exactly the ids it needs, and copies the new rows in with them.
+PostgreSQL gets COPY, SQLite `executemany`; nothing outside this module knows.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+import psycopg
+import structlog
+from django.db import IntegrityError, connection, transaction
+from pyroaring import BitMap64
+
+from cohorts.models import Profile
+from cohorts.profiles import Contact, Mapping, Person, Reading, contact_of, is_anonymous
+from cohorts.tally import Tally
+
+log = structlog.get_logger(__name__)
+
+TABLE = Profile._meta.db_table
+_WRITTEN = (
+    "distinct_id",
+    "is_anonymous",
+    "phone",
+    "phone_raw",
+    "phone_reason",
+    "email",
+    "email_raw",
+    "email_reason",
+    "properties",
+    "digest",
+    "updated_at",
+)
+_INSERTED = ("id", "project_id", "external_id", "created_at", *_WRITTEN)
+
+
+class Known(NamedTuple):
+    """What the table holds of a profile, as far as a refresh asks."""
+
+    id: int
+    digest: int
+    phone_reason: str
+    email_reason: str
+
+
+def find(project_id: UUID, external_ids: Collection[str]) -> dict[str, Known]:
+    """The profiles of the project that have these external ids. To be called in a transaction."""
+    columns = "external_id, id, digest, phone_reason, email_reason"
+    if connection.vendor == "postgresql":
+        with _cursor() as cursor:
+            cursor.execute(
+                f"SELECT {columns} FROM {TABLE} WHERE project_id = %s AND external_id = ANY(%s)",  # noqa: S608
+                [project_id, list(external_ids)],
+            )
+            rows = cursor.fetchall()
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {columns} FROM {TABLE} WHERE project_id = %s"  # noqa: S608
+                " AND external_id IN (SELECT value FROM json_each(%s))",
+                [project_id.hex, orjson.dumps(list(external_ids)).decode()],
+            )
+            rows = cursor.fetchall()
+    return {row[0]: Known(*row[1:]) for row in rows}
+
+
+def distinct_ids(ids: Collection[int]) -> dict[int, str]:
+    """Which distinct id each of these profiles was last written from."""
+    return dict(Profile.objects.filter(id__in=ids).values_list("id", "distinct_id"))
+
+
+def insert(project_id: UUID, people: Sequence[tuple[Person, Contact]], now: datetime) -> list[int]:
+    """Writes profiles that aren't there yet; their ids, in the same order. To be called in a transaction.
+
+    Raises IntegrityError, with nothing written, when somebody else has inserted one of them meanwhile: find again."""
+    ids = _take_ids(len(people))
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            _copy(TABLE, _INSERTED, _new_rows(project_id, people, ids, now))
+        else:
+            _many(_insert_statement(), _new_rows(project_id.hex, people, ids, _sqlite_time(now)))
+    return ids
+
+
+def rewrite(people: Sequence[tuple[int, Person, Contact]], now: datetime) -> None:
+    """Writes what changed into the profiles with these ids. To be called in a transaction."""
+    if connection.vendor != "postgresql":
+        assignments = ", ".join(f"{name} = %s" for name in _WRITTEN)
+        moment = _sqlite_time(now)
+        _many(
+            f"UPDATE {TABLE} SET {assignments} WHERE id = %s",  # noqa: S608
+            ((*_values(person, contact, moment), id_) for id_, person, contact in people),
+        )
+        return
+    columns = ", ".join(("id", *_WRITTEN))
+    assignments = ", ".join(f"{name} = changed.{name}" for name in _WRITTEN)
+    rows = ((id_, *_values(person, contact, now)) for id_, person, contact in people)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS profile_changes ON COMMIT DELETE ROWS"
+            f" AS SELECT {columns} FROM {TABLE} WITH NO DATA"
+        )
+        _copy("profile_changes", ("id", *_WRITTEN), rows)
+        cursor.execute(
+            f"UPDATE {TABLE} SET {assignments} FROM profile_changes AS changed"  # noqa: S608
+            f" WHERE {TABLE}.id = changed.id"
+        )
+        cursor.execute("TRUNCATE profile_changes")
+
+
+# -- The two together -------------------------------------------------------------------------------------------------
+def upsert(
+    project_id: UUID, reading: Reading, mapping: Mapping, seen: BitMap64, now: datetime
+) -> tuple[BitMap64, Tally]:
+    """Brings the people of some pages into the table: the ids that aren't in `seen` (the pull's members so far), and
+    what became of the rows. To be called in a transaction."""
+    while True:
+        try:
+            return _upsert(project_id, reading, mapping, seen, now)
+        except IntegrityError:
+            log.info("profiles_inserted_elsewhere", project=project_id.hex)
+
+
+def _upsert(
+    project_id: UUID, reading: Reading, mapping: Mapping, seen: BitMap64, now: datetime
+) -> tuple[BitMap64, Tally]:
+    tally = Tally(duplicates=reading.duplicates, merged=reading.merged, refused=Counter(reading.refused))
+    people = dict(reading.people)
+    known = find(project_id, people)
+    ids = BitMap64([one.id for one in known.values()])
+    changed = [
+        (id_, person, contact_of(person, mapping)) for id_, person in _met_before(ids & seen, people, known, tally)
+    ]
+    unchanged: list[Known] = []
+    new: list[Person] = []
+    for external_id, person in people.items():
+        one = known.get(external_id)
+        if one is None:
+            new.append(person)
+        elif one.digest == person.digest:
+            unchanged.append(one)
+        else:
+            changed.append((one.id, person, contact_of(person, mapping)))
+            tally.updated += 1
+    tally.unchanged = len(unchanged)
+    tally.meet((one.phone_reason, one.email_reason) for one in unchanged)
+    tally.meet((contact.phone.reason, contact.email.reason) for _, _, contact in changed)
+    if changed:
+        rewrite(changed, now)
+    if new and mapping.drop_unknown:
+        tally.dropped = len(new)
+    elif new:
+        # In one order everywhere, so that two loads of the same people can't wait for each other.
+        new.sort(key=itemgetter(0))
+        written = [(person, contact_of(person, mapping)) for person in new]
+        tally.meet((contact.phone.reason, contact.email.reason) for _, contact in written)
+        ids.update(insert(project_id, written, now))
+        tally.new = len(new)
+    dropped = {person.external_id for person in new} if tally.dropped else ()
+    tally.anonymous = sum(is_anonymous(one) and one not in dropped for one in people)
+    return ids - seen, tally
+
+
+def _met_before(
+    again: BitMap64, people: dict[str, Person], known: dict[str, Known], tally: Tally
+) -> list[tuple[int, Person]]:
+    """Takes those out of `people` whose profile this pull has had before. Returns those of them to be written all the
+    same: of two distinct ids with one identity the smaller one counts, whatever page it came on."""
+    if not again:
+        return []
+    written_from = distinct_ids(again)
+    rewritten: list[tuple[int, Person]] = []
+    for external_id, one in known.items():
+        if one.id not in again:
+            continue
+        person = people.pop(external_id)
+        if person.distinct_id == written_from[one.id]:
+            tally.duplicates += 1
+            continue
+        tally.merged += 1
+        if person.distinct_id < written_from[one.id]:
+            tally.part(one.phone_reason, one.email_reason)
+            rewritten.append((one.id, person))
+    return rewritten
+
+
+# -- Inside -----------------------------------------------------------------------------------------------------------
+def _new_rows(
+    project: Any, people: Sequence[tuple[Person, Contact]], ids: Sequence[int], now: Any
+) -> Iterator[tuple[Any, ...]]:
+    for id_, (person, contact) in zip(ids, people, strict=True):
+        yield (id_, project, person.external_id, now, *_values(person, contact, now))
+
+
+def _insert_statement() -> str:
+    places = ", ".join(["%s"] * len(_INSERTED))
+    return f"INSERT INTO {TABLE} ({', '.join(_INSERTED)}) VALUES ({places})"  # noqa: S608
+
+
+def _sqlite_time(moment: datetime) -> str | None:
+    return connection.ops.adapt_datetimefield_value(moment)  # type: ignore[no-any-return]
+
+
+def _values(person: Person, contact: Contact, now: Any) -> tuple[Any, ...]:
+    phone, email = contact
+    return (
+        person.distinct_id,
+        is_anonymous(person.external_id),
+        *phone,
+        *email,
+        person.body.decode(),
+        person.digest,
+        now,
+    )
+
+
+def _take_ids(count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT array_agg(nextval(pg_get_serial_sequence(%s, 'id'))) FROM generate_series(1, %s)",
+                [TABLE, count],
+            )
+            return list(cursor.fetchone()[0] or ())
+        # Inserting them raises the sequence; until then the transaction has the file to itself.
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [TABLE])
+        row = cursor.fetchone()
+        first = (row[0] if row else 0) + 1
+        return list(range(first, first + count))
+
+
+def _copy(table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -> None:
+    try:
+        with _cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            write = copy.write_row
+            for row in rows:
+                write(row)
+    except psycopg.errors.UniqueViolation as error:
+        raise IntegrityError("somebody else inserted one of them") from error
+
+
+def _many(statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def _cursor() -> psycopg.Cursor:
+    """A plain cursor on Django's connection, in its transaction: parameters go beside the statement, not into it."""
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
