@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponseBase
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
 SWITCHED_OFF = (
-    "accelerometer", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture", "encrypted-media",
+    "accelerometer", "autoplay", "browsing-topics", "camera", "display-capture", "encrypted-media",
     "fullscreen", "gamepad", "geolocation", "gyroscope", "hid", "identity-credentials-get", "idle-detection",
     "local-fonts", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock",
-    "serial", "storage-access", "usb", "web-share", "window-management", "xr-spatial-tracking",
+    "serial", "storage-access", "usb", "window-management", "xr-spatial-tracking",
 )  # fmt: skip
 # Passkeys and the copy buttons are ours; everything else of the browser's powers is off.
 PERMISSIONS_POLICY = ", ".join(
