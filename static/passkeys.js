@@ -55,7 +55,12 @@
     };
   }
 
-  const ways = { login, get: (form) => get(JSON.parse(form.dataset.options)), create: (form) => create(JSON.parse(form.dataset.options), form) };
+  const options = (form) => JSON.parse(form.dataset.options);
+  const ways = {
+    login,
+    get: (form) => get(options(form).request_options),
+    create: (form) => create(options(form).creation_options, form),
+  };
 
   document.addEventListener("submit", async (event) => {
     const form = event.target;
@@ -70,7 +75,8 @@
       form.elements.credential.value = JSON.stringify(await way(form));
       form.submit();
     } catch (error) {
-      trouble.textContent = trouble.dataset.passkeyError;
+      const isBadAddress = error.name === "SecurityError"; // an address in digits has no passkeys
+      trouble.textContent = isBadAddress ? trouble.dataset.passkeyAddress : trouble.dataset.passkeyError;
       trouble.hidden = false;
       button.disabled = false;
     }

@@ -47,8 +47,9 @@ def page(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBas
 
 def _complete(request: HttpRequest, response: TemplateResponse) -> None:
     context: dict[str, Any] = response.context_data or {}
-    if "js_data" in context:
-        context["passkey_options"] = json.dumps(context.pop("js_data"), cls=DjangoJSONEncoder)
+    asked = context.pop("js_data", None)
+    if asked and asked.get("request_options", {}).get("publicKey", {}).get("allowCredentials") != []:
+        context["passkey_options"] = json.dumps(asked, cls=DjangoJSONEncoder)
     if request.method == "POST":
         forms = [form for form in context.values() if isinstance(form, BaseForm) and form.errors]
         codes = {error.code for form in forms for errors in form.errors.as_data().values() for error in errors}
