@@ -67,7 +67,10 @@ def live(request: HtmxRequest, access: Access) -> HttpResponse:
 @project_view(Right.REFRESH)
 def refresh(request: HtmxRequest, access: Access) -> HttpResponse:
     """Asks for a refresh, or joins the one that is live. May be sent again without harm."""
-    joined = _ask_for_refresh(request, access, None)
+    try:
+        joined = _ask_for_refresh(request, access, None)
+    except refreshing.NotConnected as error:
+        return _back_to_list(request, access, failures.sentence(error.code).title, bad=True)
     said = _("이미 진행 중인 리프레시에 합류했습니다.") if joined else ""
     return _back_to_list(request, access, said)
 
@@ -227,7 +230,10 @@ def cohort_run(request: HtmxRequest, access: Access, source_id: int) -> HttpResp
 def cohort_refresh(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse:
     """Asks for this cohort alone."""
     one = _fetch(access, source_id)
-    joined = _ask_for_refresh(request, access, one)
+    try:
+        joined = _ask_for_refresh(request, access, one)
+    except refreshing.NotConnected as error:
+        return _after_act(request, access, source_id, failures.sentence(error.code).title, bad=True)
     said = _("이미 진행 중인 리프레시에 합류했습니다.") if joined else _("이 코호트만 리프레시합니다.")
     return _after_act(request, access, source_id, said)
 
