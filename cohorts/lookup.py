@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
-from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 
 from cohorts.membership import loaded
@@ -120,11 +119,11 @@ def search(access: Access, text: str) -> Search:
     if number := e164_beginning(text):
         asked["phone"] = [Q(phone=number)] if whole_only else [beginning("phone", number)]
     if "@" in text:
-        asked["email"] = [Q(email_key=text.lower(), email__isnull=False)]
+        asked["email"] = [Q(email=text.lower())]
         if not whole_only:
-            asked["email"].append(beginning("email", text))
+            asked["email"].append(beginning("email", text.lower()))
     found: dict[int, Profile] = {}
-    profiles = access.all(Profile).alias(email_key=Lower("email")).only(*_SHOWN)
+    profiles = access.all(Profile).only(*_SHOWN)
     for condition in [part for parts in asked.values() for part in parts]:
         if len(found) <= FOUND_SHOWN:
             # Without an order: to sort all whose id begins alike would take as long as there are of them.

@@ -6,8 +6,9 @@ id. A value that is neither text nor a number counts as none.
 
 import hashlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
@@ -67,43 +68,55 @@ class Reading:
     merged: int = 0
 
 
-def read(rows: Iterable[Row], mapping: Mapping) -> Reading:
+def read(rows: Sequence[Row], mapping: Mapping) -> Reading:
     """Settles who each row is. Of two rows with one identity the one with the smaller distinct id counts, whatever
     the order they came in."""
     reading = Reading()
-    people = reading.people
-    kept: list[tuple[str, Row, bytes]] = []
-    digests: list[bytes] = []
-    column = mapping.identity_column
-    canonical, blake2b, seal = orjson.OPT_SORT_KEYS, hashlib.blake2b, mapping.seal
-    dumps = orjson.dumps
-    for row in rows:
-        distinct_id, properties = row
-        external_id = distinct_id
-        if column:
-            external_id = identity_of(properties.get(column)) or distinct_id
-        if len(external_id) > LONGEST_ID or len(distinct_id) > LONGEST_ID:
-            reading.refused["id_too_long"] = reading.refused.get("id_too_long", 0) + 1
-            continue
-        body = dumps(properties, option=canonical)
-        kept.append((external_id, row, body))
-        digests.append(blake2b(body + distinct_id.encode(), digest_size=8, person=seal).digest())
-    numbers = struct.unpack(f">{len(digests)}q", b"".join(digests))
-    for (external_id, row, body), digest in zip(kept, numbers, strict=True):
-        person = Person(external_id, row.distinct_id, row.properties, body, digest)
-        other = people.setdefault(external_id, person)
-        if other is not person:
-            _settle(reading, other, person)
+    distinct_ids = [row[0] for row in rows]
+    ids = _identities(rows, mapping.identity_column) if mapping.identity_column else distinct_ids
+    if max(map(len, chain(ids, distinct_ids)), default=0) > LONGEST_ID:
+        fitting = [row for row, id_ in zip(rows, ids, strict=True) if len(id_) <= LONGEST_ID >= len(row.distinct_id)]
+        reading = read(fitting, mapping)
+        reading.refused["id_too_long"] = len(rows) - len(fitting)
+        return reading
+    people = _people(rows, ids, distinct_ids, mapping.seal)
+    reading.people = dict(zip(ids, people, strict=True))
+    if len(reading.people) < len(people):
+        _settle(reading, people)
     return reading
 
 
-def _settle(reading: Reading, first: Person, second: Person) -> None:
-    if first.distinct_id == second.distinct_id:
-        reading.duplicates += 1
-        return
-    reading.merged += 1
-    if second.distinct_id < first.distinct_id:
-        reading.people[first.external_id] = second
+def _people(rows: Sequence[Row], ids: Sequence[str], distinct_ids: Sequence[str], seal: bytes) -> list[Person]:
+    # A hundred thousand rows come through here at a time: whole lists, and as little as possible for each row.
+    dumps, blake2b, canonical = orjson.dumps, hashlib.blake2b, orjson.OPT_SORT_KEYS
+    properties = [row[1] for row in rows]
+    bodies = [dumps(one, option=canonical) for one in properties]
+    digests = b"".join(
+        [
+            blake2b(body + distinct_id.encode(), digest_size=8, person=seal).digest()
+            for body, distinct_id in zip(bodies, distinct_ids, strict=True)
+        ]
+    )
+    numbers = struct.unpack(f">{len(rows)}q", digests)
+    return list(map(Person._make, zip(ids, distinct_ids, properties, bodies, numbers, strict=True)))
+
+
+def _identities(rows: Sequence[Row], column: str) -> list[str]:
+    return [identity_of(properties.get(column)) or distinct_id for distinct_id, properties in rows]
+
+
+def _settle(reading: Reading, people: Sequence[Person]) -> None:
+    reading.people = {}
+    for person in people:
+        first = reading.people.setdefault(person.external_id, person)
+        if first is person:
+            continue
+        if first.distinct_id == person.distinct_id:
+            reading.duplicates += 1
+            continue
+        reading.merged += 1
+        if person.distinct_id < first.distinct_id:
+            reading.people[person.external_id] = person
 
 
 def identity_of(value: Any) -> str:

@@ -19,7 +19,7 @@ from django.db import IntegrityError, connection, transaction
 from pyroaring import BitMap64
 
 from cohorts.models import Profile
-from cohorts.profiles import Contact, Mapping, Person, Reading, contact_of, is_anonymous
+from cohorts.profiles import ANONYMOUS, Contact, Mapping, Person, Reading, contact_of, is_anonymous
 from cohorts.tally import Tally
 
 log = structlog.get_logger(__name__)
@@ -41,34 +41,38 @@ _WRITTEN = (
 _INSERTED = ("id", "project_id", "external_id", "created_at", *_WRITTEN)
 
 
+_CHANGES = f"""CREATE TEMP TABLE IF NOT EXISTS profile_changes ON COMMIT DELETE ROWS
+    AS SELECT {", ".join(("id", *_WRITTEN))} FROM {TABLE} WITH NO DATA"""  # noqa: S608
+
+
 class Known(NamedTuple):
     """What the table holds of a profile, as far as a refresh asks."""
 
+    external_id: str
     id: int
     digest: int
     phone_reason: str
     email_reason: str
 
 
-def find(project_id: UUID, external_ids: Collection[str]) -> dict[str, Known]:
-    """The profiles of the project that have these external ids. To be called in a transaction."""
-    columns = "external_id, id, digest, phone_reason, email_reason"
+_REASONS = itemgetter(3, 4)
+
+
+def find(project_id: UUID, external_ids: Collection[str]) -> list[Known]:
+    """The profiles of the project that have these external ids. (Plain tuples in the order of `Known`: making named
+    ones would take as long as fetching them.)"""
+    asked = orjson.dumps(list(external_ids)).decode()
+    columns = ", ".join(Known._fields)
     if connection.vendor == "postgresql":
-        with _cursor() as cursor:
-            cursor.execute(
-                f"SELECT {columns} FROM {TABLE} WHERE project_id = %s AND external_id = ANY(%s)",  # noqa: S608
-                [project_id, list(external_ids)],
-            )
-            rows = cursor.fetchall()
+        each, project = "SELECT jsonb_array_elements_text(%s::jsonb)", project_id
     else:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT {columns} FROM {TABLE} WHERE project_id = %s"  # noqa: S608
-                " AND external_id IN (SELECT value FROM json_each(%s))",
-                [project_id.hex, orjson.dumps(list(external_ids)).decode()],
-            )
-            rows = cursor.fetchall()
-    return {row[0]: Known(*row[1:]) for row in rows}
+        each, project = "SELECT value FROM json_each(%s)", project_id.hex
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {columns} FROM {TABLE} WHERE project_id = %s AND external_id IN ({each})",  # noqa: S608
+            [project, asked],
+        )
+        return cursor.fetchall()  # type: ignore[no-any-return]
 
 
 def distinct_ids(ids: Collection[int]) -> dict[int, str]:
@@ -99,14 +103,10 @@ def rewrite(people: Sequence[tuple[int, Person, Contact]], now: datetime) -> Non
             ((*_values(person, contact, moment), id_) for id_, person, contact in people),
         )
         return
-    columns = ", ".join(("id", *_WRITTEN))
     assignments = ", ".join(f"{name} = changed.{name}" for name in _WRITTEN)
     rows = ((id_, *_values(person, contact, now)) for id_, person, contact in people)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS profile_changes ON COMMIT DELETE ROWS"
-            f" AS SELECT {columns} FROM {TABLE} WITH NO DATA"
-        )
+        cursor.execute(_CHANGES)
         _copy("profile_changes", ("id", *_WRITTEN), rows)
         cursor.execute(
             f"UPDATE {TABLE} SET {assignments} FROM profile_changes AS changed"  # noqa: S608
@@ -132,63 +132,64 @@ def _upsert(
     project_id: UUID, reading: Reading, mapping: Mapping, seen: BitMap64, now: datetime
 ) -> tuple[BitMap64, Tally]:
     tally = Tally(duplicates=reading.duplicates, merged=reading.merged, refused=Counter(reading.refused))
-    people = dict(reading.people)
+    people = reading.people
     known = find(project_id, people)
-    ids = BitMap64([one.id for one in known.values()])
-    changed = [
-        (id_, person, contact_of(person, mapping)) for id_, person in _met_before(ids & seen, people, known, tally)
-    ]
-    unchanged: list[Known] = []
-    new: list[Person] = []
-    for external_id, person in people.items():
-        one = known.get(external_id)
-        if one is None:
-            new.append(person)
-        elif one.digest == person.digest:
-            unchanged.append(one)
-        else:
-            changed.append((one.id, person, contact_of(person, mapping)))
-            tally.updated += 1
+    ids = BitMap64([row[1] for row in known])
+    again = ids & seen
+    rewritten: list[tuple[int, Person]] = []
+    if again:
+        people = dict(people)
+        known, rewritten = _met_before(again, people, known, tally)
+    digests = {external_id: person[4] for external_id, person in people.items()}
+    unchanged = [row for row in known if row[2] == digests[row[0]]]
     tally.unchanged = len(unchanged)
-    tally.meet((one.phone_reason, one.email_reason) for one in unchanged)
-    tally.meet((contact.phone.reason, contact.email.reason) for _, _, contact in changed)
-    if changed:
+    tally.meet(map(_REASONS, unchanged))
+    if len(unchanged) < len(known) or rewritten:
+        differing = [(row[1], people[row[0]]) for row in known if row[2] != digests[row[0]]]
+        tally.updated = len(differing)
+        changed = [(id_, person, contact_of(person, mapping)) for id_, person in differing + rewritten]
+        tally.meet((contact[0][2], contact[1][2]) for _, _, contact in changed)
         rewrite(changed, now)
-    if new and mapping.drop_unknown:
+    new: list[Person] = []
+    if len(known) < len(people):
+        found = {row[0] for row in known}
+        # In one order everywhere, so that two loads of the same people can't wait for each other.
+        new = [people[external_id] for external_id in sorted(people.keys() - found)]
+    if mapping.drop_unknown:
         tally.dropped = len(new)
     elif new:
-        # In one order everywhere, so that two loads of the same people can't wait for each other.
-        new.sort(key=itemgetter(0))
         written = [(person, contact_of(person, mapping)) for person in new]
-        tally.meet((contact.phone.reason, contact.email.reason) for _, contact in written)
+        tally.meet((contact[0][2], contact[1][2]) for _, contact in written)
         ids.update(insert(project_id, written, now))
         tally.new = len(new)
-    dropped = {person.external_id for person in new} if tally.dropped else ()
-    tally.anonymous = sum(is_anonymous(one) and one not in dropped for one in people)
+    tally.anonymous = sum([one.startswith(ANONYMOUS) for one in people])
+    if tally.dropped:
+        tally.anonymous -= sum(is_anonymous(person.external_id) for person in new)
     return ids - seen, tally
 
 
 def _met_before(
-    again: BitMap64, people: dict[str, Person], known: dict[str, Known], tally: Tally
-) -> list[tuple[int, Person]]:
-    """Takes those out of `people` whose profile this pull has had before. Returns those of them to be written all the
-    same: of two distinct ids with one identity the smaller one counts, whatever page it came on."""
-    if not again:
-        return []
+    again: BitMap64, people: dict[str, Person], known: list[Known], tally: Tally
+) -> tuple[list[Known], list[tuple[int, Person]]]:
+    """Takes those out of `people` and `known` whose profile this pull has had before. Returns the rest of `known`, and
+    those to be written all the same: of two distinct ids with one identity the smaller one counts, whatever page it
+    came on."""
     written_from = distinct_ids(again)
+    rest: list[Known] = []
     rewritten: list[tuple[int, Person]] = []
-    for external_id, one in known.items():
-        if one.id not in again:
+    for row in map(Known._make, known):
+        if row.id not in again:
+            rest.append(row)
             continue
-        person = people.pop(external_id)
-        if person.distinct_id == written_from[one.id]:
+        person = people.pop(row.external_id)
+        if person.distinct_id == written_from[row.id]:
             tally.duplicates += 1
             continue
         tally.merged += 1
-        if person.distinct_id < written_from[one.id]:
-            tally.part(one.phone_reason, one.email_reason)
-            rewritten.append((one.id, person))
-    return rewritten
+        if person.distinct_id < written_from[row.id]:
+            tally.part(row.phone_reason, row.email_reason)
+            rewritten.append((row.id, person))
+    return rest, rewritten
 
 
 # -- Inside -----------------------------------------------------------------------------------------------------------
@@ -212,7 +213,7 @@ def _values(person: Person, contact: Contact, now: Any) -> tuple[Any, ...]:
     phone, email = contact
     return (
         person.distinct_id,
-        is_anonymous(person.external_id),
+        person.external_id.startswith(ANONYMOUS),
         *phone,
         *email,
         person.body.decode(),

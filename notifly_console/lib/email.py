@@ -1,6 +1,7 @@
-"""E-mail addresses as they are kept: trimmed, with the domain in lower case, or the reason why there is none.
+"""E-mail addresses as they are kept: trimmed and in lower case, or the reason why there is none.
 
-Mail isn't sent yet; what is asked here is only whether the value has the shape of an address.
+Mail isn't sent yet; what is asked here is only whether the value has the shape of an address. In theory the part
+before the @ has capitals that matter (RFC 5321 §2.4); in practice nobody's has, and people type them as they like.
 """
 
 import re
@@ -63,4 +64,4 @@ def _look_closer(text: str) -> Email:
     found = _ADDRESS(address)
     if found is None or found[1].startswith(".") or found[1].endswith(".") or ".." in found[1]:
         return Email(None, raw, "invalid")
-    return Email(f"{found[1]}@{found[2].lower()}", raw, "")
+    return Email(address.lower(), raw, "")

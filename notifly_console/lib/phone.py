@@ -96,8 +96,8 @@ def normalise(value: Any) -> Phone:
     masks refuse a number outright: a general parser would dial 010-1234-XXXX by the letters on the keys."""
     if type(value) is str:
         found = _MOBILE(value.translate(_TABLE))
-        if found:
-            return Phone("+82" + found[1], stored(value, RAW_LENGTH), "")
+        if found and len(value) <= RAW_LENGTH:
+            return Phone("+82" + found[1], value, "")  # Whatever the table dropped is fit to be stored.
         return _look_closer(value)
     if value is None:
         return Phone(None, "", "missing")
