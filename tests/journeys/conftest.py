@@ -1,0 +1,62 @@
+"""A real browser on the running console."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+# Playwright keeps an event loop in this thread; the tests' own use of the database is not asynchronous.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+MISSING = f"No Chromium at {CHROMIUM}: the browser tests are left out. Install it (Debian: chromium) or set CHROMIUM."
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """The browser. Without one the tests are left out with a word about it; where CI is set, they fail."""
+    if not shutil.which(CHROMIUM):
+        if os.environ.get("CI"):
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Any, live_server: Any, world: Any, sign_in: Any) -> Iterator[Callable[..., Any]]:
+    """`browse("marketer", path)` opens a page as that person of the world. Fails at the end if a page had an error of
+    its own: an exception, or something that the content security policy refused."""
+    contexts: list[Any] = []
+    wrong: list[str] = []
+
+    def open_page(who: str, path: str, **options: Any) -> Any:
+        context = chromium.new_context(
+            locale="ko-KR", base_url=live_server.url, viewport={"width": 1440, "height": 900}, **options
+        )
+        contexts.append(context)
+        context.set_default_timeout(15_000)
+        session = sign_in(who).cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        page.goto(path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def narrow() -> dict[str, Any]:
+    """Options of `browse` for a telephone."""
+    return {"is_mobile": True, "has_touch": True}
