@@ -11,6 +11,9 @@ for _name in ("DATABASE_URL", "REDIS_URL"):
 os.environ.setdefault("SECRET_KEY", "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz")
 os.environ.setdefault("CREDENTIALS_KEYS", "k1:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ.setdefault("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
+if (_worker := os.environ.get("PYTEST_XDIST_WORKER")) and Path(os.environ["VAR_DIR"]).name != _worker:
+    # Tests that run side by side have a folder, and so a database and a broker, of their own.
+    os.environ["VAR_DIR"] = str(Path(os.environ["VAR_DIR"]) / _worker)
 os.environ["EMAIL_URL"] = "memorymail://"
 os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
 Path(os.environ["VAR_DIR"]).mkdir(parents=True, exist_ok=True)

@@ -17,9 +17,8 @@ from django.db.migrations.loader import MigrationLoader
 from redis.exceptions import AuthenticationError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from integrations.models import Connection
+from integrations.checks import keys_of_credentials
 from notifly_console.lib import embedded
-from notifly_console.lib.crypto import CannotOpen
 
 PATIENCE = 3.0
 """Seconds that a database or broker is given to answer."""
@@ -117,13 +116,8 @@ def check_migrations() -> None:
 
 def check_credentials() -> None:
     """Raises CannotStart when a stored secret doesn't open with the keys in CREDENTIALS_KEYS. Needs the tables."""
-    for row in Connection.objects.exclude(sealed_secret="").select_related("project"):
-        try:
-            row.secret()
-        except CannotOpen as error:
-            raise CannotStart(
-                f"The {row.kind} secret of project {row.project.hex} doesn't open with CREDENTIALS_KEYS. {error}"
-            ) from None
+    for problem in keys_of_credentials(databases=["default"]):
+        raise CannotStart(f"{problem.msg} {problem.hint}")
 
 
 def check_redis() -> None:

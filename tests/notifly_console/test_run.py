@@ -18,12 +18,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from notifly_console.lib import embedded
 from notifly_console.run import leftovers
 
 pytestmark = pytest.mark.processes
+once = pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="the pass on SQLite shows it")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOON = 60.0
@@ -154,6 +156,23 @@ def sign_in(console: Console) -> str:
 
 
 @pytest.fixture
+def parts() -> Iterator[dict[str, str]]:
+    """The database and the broker of this pass: none to name, or a fresh PostgreSQL database and the pass's Redis."""
+    url = os.environ.get("TEST_DATABASE_URL")
+    if url is None:
+        yield {}
+        return
+    name = f"run_{os.getpid()}"
+    with psycopg.connect(url.rpartition("/")[0] + "/postgres", autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        try:
+            redis = os.environ.get("TEST_REDIS_URL")
+            yield {"DATABASE_URL": f"{url.rpartition('/')[0]}/{name}", **({"REDIS_URL": redis} if redis else {})}
+        finally:
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
 def var(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "var"
     yield folder
@@ -165,8 +184,8 @@ def var(tmp_path: Path) -> Iterator[Path]:
                     os.kill(int(entry.name), signal.SIGKILL)
 
 
-def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path) -> None:
-    console = Console(var).wait_until_announced()
+def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path, parts: dict[str, str]) -> None:
+    console = Console(var, **parts).wait_until_announced()
     assert console.told("Address") == console.address
     assert json.loads(get(f"{console.address}/readyz")[1])["status"] == "ok"
     assert "외부 툴 유저 코호트 관리" in sign_in(console)
@@ -185,13 +204,14 @@ def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path) -> None:
     assert console.stop(signal.SIGINT) == 0
     assert processes_of(var) == []
 
-    again = Console(var).wait_until_announced()
+    again = Console(var, **parts).wait_until_announced()
     assert again.told("Password") == password
     assert "외부 툴 유저 코호트 관리" in sign_in(again)
     assert again.stop(signal.SIGTERM) == 0
     assert processes_of(var) == []
 
 
+@once
 def test_a_killed_console_is_cleaned_up_by_the_next_start(var: Path) -> None:
     console = Console(var).wait_until_announced()
     os.kill(console.process.pid, signal.SIGKILL)
@@ -206,6 +226,7 @@ def test_a_killed_console_is_cleaned_up_by_the_next_start(var: Path) -> None:
     assert processes_of(var) == []
 
 
+@once
 def test_a_taken_port_is_one_sentence(var: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -213,11 +234,13 @@ def test_a_taken_port_is_one_sentence(var: Path) -> None:
     assert f"Port {port} is taken" in said
 
 
+@once
 @pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
 def test_a_port_that_is_none_is_one_sentence(var: Path, port: str) -> None:
     assert "PORT must be a number" in failed_start(var, PORT=port)
 
 
+@once
 def test_a_database_that_refuses_is_one_sentence_without_the_password(var: Path) -> None:
     said = failed_start(var, DATABASE_URL=f"postgres://me:hunter2@127.0.0.1:{free_port()}/console")
     assert "DATABASE_URL" in said
@@ -225,6 +248,7 @@ def test_a_database_that_refuses_is_one_sentence_without_the_password(var: Path)
     assert "hunter2" not in said
 
 
+@once
 def test_servers_that_accept_and_say_nothing_are_given_up_on(var: Path) -> None:
     """The kernel accepts for a listener that never does: the worst kind of broken server."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -233,6 +257,7 @@ def test_servers_that_accept_and_say_nothing_are_given_up_on(var: Path) -> None:
         assert "no answer in 3 seconds" in failed_start(var, REDIS_URL=f"redis://127.0.0.1:{port}/0")
 
 
+@once
 def test_a_redis_that_refuses_is_one_sentence_without_the_password(var: Path) -> None:
     said = failed_start(var, REDIS_URL=f"redis://:hunter2@127.0.0.1:{free_port()}/0")
     assert "REDIS_URL" in said
@@ -240,6 +265,7 @@ def test_a_redis_that_refuses_is_one_sentence_without_the_password(var: Path) ->
     assert "hunter2" not in said
 
 
+@once
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -258,6 +284,7 @@ def test_a_setting_that_cannot_be_read_is_named_and_not_shown(var: Path, name: s
     assert "aHVudGVyMg" not in said
 
 
+@once
 def test_a_database_of_a_newer_version_is_left_alone(var: Path) -> None:
     var.mkdir()
     manage(var, "migrate", "--verbosity", "0")
@@ -271,30 +298,41 @@ def test_a_database_of_a_newer_version_is_left_alone(var: Path) -> None:
     assert "cohorts.9999_from_the_future" in failed_start(var)
 
 
+@once
 def test_a_secret_that_no_key_opens_is_an_error_at_start(var: Path) -> None:
-    console = Console(var).wait_until_announced()
-    console.stop()
+    var.mkdir()
+    manage(var, "migrate", "--verbosity", "0")
+    make = (
+        "from pathlib import Path; from notifly_console.run.demo import make_demo; make_demo(Path({!r}), connect=True)"
+    )
+    manage(var, "shell", "-c", make.format(str(var)))
     other = "k1:" + "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyMTI="
     said = failed_start(var, CREDENTIALS_KEYS=other)
-    assert "CREDENTIALS_KEYS" in said
+    assert "The key k1 of CREDENTIALS_KEYS is not the one" in said
     assert "sandbox-secret" not in said
+    missing = failed_start(var, CREDENTIALS_KEYS=other.replace("k1", "k2"))
+    assert "the key k1, which is not in CREDENTIALS_KEYS" in missing
 
 
+@once
 def test_the_embedded_broker_is_refused_where_others_reach_the_console(var: Path) -> None:
     assert "Set REDIS_URL" in failed_start(var, ALLOWED_HOSTS="console.example.com")
 
 
+@once
 def test_a_folder_that_is_a_file_is_one_sentence(var: Path) -> None:
     var.write_text("in the way")
     assert "VAR_DIR" in failed_start(var)
 
 
+@once
 @pytest.mark.skipif(embedded.valkey_binary() is None, reason="no embedded broker for this machine")
 def test_a_folder_with_a_long_name_gets_a_short_socket(tmp_path: Path) -> None:
     path = embedded.socket_path(tmp_path / ("long" * 30))
     assert len(os.fsencode(path)) <= embedded.MAX_SOCKET_PATH
 
 
+@once
 def test_only_the_noted_commands_count_as_orphans(tmp_path: Path) -> None:
     ours = [sys.executable, "-c", "import time; time.sleep(600)  # ours"]
     theirs = [sys.executable, "-c", "import time; time.sleep(600)  # theirs"]
