@@ -154,7 +154,7 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     ),
     "phone_column_empty": (
         _("%(column)s 열에 휴대전화 번호가 있는 프로필이 없습니다"),
-        _("아래에서 찾은 열을 고르거나, Mixpanel 프로필에 휴대전화 번호를 담는 속성의 이름을 입력하세요."),
+        _("실제 프로필에서 찾은 열을 고르거나, Mixpanel 프로필에 휴대전화 번호를 담는 속성의 이름을 입력하세요."),
     ),
     "phone_column_empty:bare": (
         _("전화번호 열에 휴대전화 번호가 있는 프로필이 없습니다"),
@@ -166,7 +166,7 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     ),
     "email_column_empty": (
         _("%(column)s 열에 이메일이 있는 프로필이 없습니다"),
-        _("아래에서 찾은 열을 고르거나, Mixpanel 프로필에 이메일을 담는 속성의 이름을 입력하세요."),
+        _("실제 프로필에서 찾은 열을 고르거나, Mixpanel 프로필에 이메일을 담는 속성의 이름을 입력하세요."),
     ),
     "role_low": (
         _("서비스 계정의 역할이 Consumer입니다"),

@@ -101,7 +101,7 @@ def test_another_region_is_named_and_one_press_switches_to_it(
     row = connect(accounts.EU_USERNAME, accounts.EU_PROJECT, "us")
     page = press()
     assert "이 계정은 다른 리전에 있습니다: EU" in page
-    assert "리전 EU 선택 후 다시 테스트" in page
+    assert "EU 리전으로 바꾸고 다시 테스트" in page
 
     row.refresh_from_db()
     response = sign_in("owner").post(
@@ -211,7 +211,7 @@ def test_a_mixpanel_that_hangs_ends_by_the_deadline(
 def test_any_answer_ends_in_a_sentence(
     sandbox: Any, connect: Any, press: Any, fault: str, endpoint: str, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("integrations.ladder.SECONDS", 1.0)
+    monkeypatch.setattr("integrations.ladder.SECONDS", 0.5)
     connect()
     sandbox.world.faults.add(fault, endpoint=endpoint, times=None)
     page = press()
@@ -251,6 +251,8 @@ def test_a_phone_column_that_nobody_has_is_saved_and_others_are_offered(
     page = press()
     assert "nope 열에 휴대전화 번호가 있는 프로필이 없습니다" in page
     assert "0%에 휴대전화 번호가 있음" in page
+    assert "휴대전화 0% · 이메일 93%" in page
+    assert 'data-state="warn"' in page
 
     client, address = sign_in("owner"), f"/projects/{world.project.hex}/settings/mixpanel/phone_number_column/"
     editing = client.get(address).content.decode()
@@ -260,7 +262,9 @@ def test_a_phone_column_that_nobody_has_is_saved_and_others_are_offered(
     client.post(address, {"phone_number_column": "$phone", "seen": row.updated_at.isoformat()})
     row.refresh_from_db()
     assert row.settings["phone_column"] == "$phone"
-    assert "87%에 휴대전화 번호가 있음" in client.get(f"/projects/{world.project.hex}/settings/").content.decode()
+    settled = client.get(f"/projects/{world.project.hex}/settings/").content.decode()
+    assert "휴대전화 87% · 이메일 93%" in settled
+    assert "연결됨" in settled
 
 
 def test_what_a_test_found_is_dropped_when_the_connection_was_changed_meanwhile(
