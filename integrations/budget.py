@@ -112,7 +112,7 @@ class Meter:
         self._most_queries = PER_HOUR - (SPARE_QUERIES if background else 0)
         self._most_places = AT_ONCE - (SPARE_PLACES if background else 0)
         self._patience = patience
-        self._budget: Budget | None = None
+        self._budget_id: int | None = None
         self._pages_count = False
         self._idle: list[_Held] = []
         self._ours: set[int] = set()
@@ -136,8 +136,9 @@ class Meter:
         """Keeps everybody from asking before Mixpanel wants to be asked; learns whether pages count, too."""
         if not isinstance(error, HourlyBudgetSpent):
             return
+        budget_id = self._begin()
         with transaction.atomic(durable=True):
-            budget = self._lock()
+            budget = Budget.objects.select_for_update().get(pk=budget_id)
             now = _database_clock()
             budget.blocked_until = max(error.until, budget.blocked_until or error.until)
             # With every page counted we stand just at 60; far below it somebody else used the hour up, and far above
@@ -180,9 +181,10 @@ class Meter:
     def _ask(self, counted: bool) -> _Held | None:
         """One short transaction: a place (an idle one of ours again, or a new one), and one of the hour's queries
         where it counts. None when every place is taken. Raises HourlyBudgetSpent."""
+        budget_id = self._begin()
         began = time.monotonic()
         with transaction.atomic(durable=True):
-            budget = self._lock()
+            budget = Budget.objects.select_for_update().get(pk=budget_id)
             now = _database_clock()
             self._pages_count = budget.pages_counted_at is not None and now - budget.pages_counted_at < PAGES_COUNT_FOR
             if counted and (until := _closed_until(_hour(budget, now), budget.blocked_until, self._most_queries, now)):
@@ -193,13 +195,14 @@ class Meter:
                 budget.queries.filter(at__lt=now - KEEP).delete()
         return held
 
-    def _lock(self) -> Budget:
-        """Our budget's row, locked until the transaction ends (SQLite: the whole file is)."""
-        if self._budget is None:
-            self._budget, _ = Budget.objects.get_or_create(region=self._region, mixpanel_project_id=self._project)
+    def _begin(self) -> int:
+        """Our budget's id; the first time, its row is made and what a predecessor left is taken over."""
+        if self._budget_id is None:
+            budget, _ = Budget.objects.get_or_create(region=self._region, mixpanel_project_id=self._project)
             # Whoever held places under our name before us is dead: work has one worker at a time.
-            self._budget.places.filter(holder=self._holder).delete()
-        return Budget.objects.select_for_update().get(pk=self._budget.pk)
+            budget.places.filter(holder=self._holder).delete()
+            self._budget_id = budget.pk
+        return self._budget_id
 
     def _renew(self, now: datetime, began: float) -> _Held | None:
         while self._idle:

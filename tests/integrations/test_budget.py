@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -209,6 +209,13 @@ def test_old_rows_are_pruned() -> None:
         age(timedelta(hours=3))
         ask(mine)
     assert Query.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_asks_mixpanel_within_a_transaction() -> None:
+    """It would hold locks for as long as Mixpanel thinks, and a rollback would forget the query."""
+    with meter() as mine, transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        ask(mine)
 
 
 def in_threads(count: int, work: Callable[[int], None]) -> None:

@@ -4,9 +4,12 @@ import base64
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from integrations.connect import MixpanelSettings, client_of, mixpanel_of, register, row_of
@@ -309,3 +312,71 @@ def test_the_client_of_a_connection_counts_on_the_shared_budget(world: Any, sand
         assert len(client.cohorts()) > 10
     assert Query.objects.count() == 1
     assert SECRET not in repr(connection)
+
+
+# -- connect_mixpanel -------------------------------------------------------------------------------------------------
+def command(world: Any, **changes: str) -> str:
+    options = {
+        "project": world.project.hex,
+        "mixpanel_project": str(accounts.PROJECT),
+        "username": accounts.USERNAME,
+        "region": "us",
+        **changes,
+    }
+    out = StringIO()
+    call_command("connect_mixpanel", stdout=out, **options)
+    return out.getvalue().strip()
+
+
+def test_the_command_registers_once_and_changes_what_is_new(world: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("MIXPANEL_SECRET", SECRET)
+    told = [command(world), command(world), command(world, phone_column="mobile")]
+    assert told == ["registered", "unchanged", "registered"]
+    connection = mixpanel_of(world.project)
+    assert connection
+    assert (connection.phone_column, connection.email_column) == ("mobile", "$email")
+    assert connection.account.secret.reveal() == SECRET
+    actions = list(Entry.objects.order_by("id").values_list("action", "actor"))
+    assert actions == [("connection_registered", "system"), ("connection_changed", "system")]
+
+
+def test_the_command_reads_the_secret_from_a_file(world: Any, monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.delenv("MIXPANEL_SECRET", raising=False)
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    monkeypatch.setenv("MIXPANEL_SECRET_FILE", str(tmp_path / "secret"))
+    assert command(world) == "registered"
+    connection = mixpanel_of(world.project)
+    assert connection
+    assert connection.account.secret.reveal() == SECRET
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"project": "0" * 32}, "--project"),
+        ({"project": "nonsense"}, "--project"),
+        ({"mixpanel_project": "-3"}, "--mixpanel-project"),
+        ({"username": "name:secret"}, "--username"),
+        ({"region": "uk"}, "--region"),
+        ({"phone_column": "x" * 256}, "--phone-column"),
+        ({"email_column": "\x00"}, "--email-column"),
+        ({"unknown": "maybe"}, "--unknown"),
+    ],
+)
+def test_the_command_names_the_option_that_is_wrong(
+    world: Any, monkeypatch: Any, changes: dict[str, str], named: str
+) -> None:
+    monkeypatch.setenv("MIXPANEL_SECRET", SECRET)
+    with pytest.raises(CommandError, match=f"^{named}: "):
+        command(world, **changes)
+    assert mixpanel_of(world.project) is None
+
+
+def test_the_command_says_where_the_secret_comes_from(world: Any, monkeypatch: Any) -> None:
+    monkeypatch.delenv("MIXPANEL_SECRET", raising=False)
+    monkeypatch.delenv("MIXPANEL_SECRET_FILE", raising=False)
+    with pytest.raises(CommandError, match="Set MIXPANEL_SECRET, or MIXPANEL_SECRET_FILE"):
+        command(world)
+    monkeypatch.setenv("MIXPANEL_SECRET_FILE", "/nowhere/secret")
+    with pytest.raises(CommandError, match="MIXPANEL_SECRET_FILE can't be read: FileNotFoundError"):
+        command(world)
