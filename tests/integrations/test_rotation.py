@@ -21,7 +21,7 @@ from django.db import connection
 from integrations.connect import MixpanelSettings, opened, register
 from integrations.mixpanel.schemas import Region
 from integrations.models import Connection, Kind
-from integrations.rotate import keys_in_use
+from integrations.rotate import keys_in_use, reseal
 from notifly_console.lib.crypto import CannotOpen, KeyRing
 from notifly_console.tenancy import seeds
 from notifly_console.tenancy.models import Project
@@ -83,6 +83,22 @@ def test_rotating_makes_no_open_form_stale(sealed: Connection) -> None:
     rotate("--apply")
     sealed.refresh_from_db()
     assert sealed.updated_at == before
+
+
+def test_a_secret_entered_during_the_rotation_is_not_overwritten_by_the_old_one(
+    sealed: Connection, world: Any, settings: Any
+) -> None:
+    settings.CREDENTIALS_KEYS = ONLY_OLD
+    register(world.other_project, SETTINGS, "the-secret-0002")
+    settings.CREDENTIALS_KEYS = BOTH
+    rotation = reseal()
+    next(rotation)  # The rows are read by now, and one is written.
+    waiting = Connection.objects.get(sealed_secret__startswith="v1.k1.")
+    waiting.set_secret("entered just now")
+    waiting.save()
+    list(rotation)
+    waiting.refresh_from_db()
+    assert waiting.secret().reveal() == "entered just now"
 
 
 def test_a_key_still_in_use_is_named_at_start_and_what_it_sealed_never_is(sealed: Connection, settings: Any) -> None:
