@@ -1,6 +1,7 @@
 """What 코호트 상세 정보 shows. Membership is read as bitmaps: the n-th member is found by rank, so that a page of a
 million costs what a page of ten does."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -71,9 +72,12 @@ class Found:
     tired: bool
 
 
-def people_at(cohort: Cohort, sets: dict[str, tuple[bytes, int, int]]) -> dict[str, People]:
-    """Pages of several bitmaps with one statement. `sets`: name → (bitmap, offset, how many); an offset beyond the
-    end is taken back to the last page."""
+Asked = tuple[bytes | memoryview, int, int]
+"""A bitmap, from which rank on, and how many."""
+
+
+def people_at(cohort: Cohort, sets: dict[str, Asked]) -> dict[str, People]:
+    """Pages of several bitmaps with one statement. An offset beyond the end is taken back to the last page."""
     ids: dict[str, tuple[list[int], int, int, int]] = {}
     for name, (raw, offset, limit) in sets.items():
         bitmap = loaded(raw)
@@ -100,7 +104,7 @@ def shown_id(external_id: str) -> str:
     return mask_contacts(external_id)
 
 
-def find_members(cohort: Cohort, raw: bytes, text: str) -> Found:
+def find_members(cohort: Cohort, raw: bytes | memoryview, text: str) -> Found:
     """The members whose id begins with `text`. One statement; bounded, whatever the sizes."""
     members = loaded(raw)
     asked = Profile.objects.filter(beginning("external_id", text), project_id=cohort.project_id)
@@ -236,7 +240,7 @@ def export_sets(snapshot: Snapshot) -> dict[str, int]:
     return {"members": snapshot.size, "joined": snapshot.joined_count, "left": snapshot.left_count}
 
 
-def ids_in_chunks(raw: bytes, size: int) -> Any:
+def ids_in_chunks(raw: bytes | memoryview, size: int) -> Iterator[list[int]]:
     """The ids of a bitmap in lists of `size`."""
     ids = iter(loaded(raw))
     while chunk := list(islice(ids, size)):

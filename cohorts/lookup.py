@@ -110,26 +110,25 @@ class Search:
 
 
 def search(access: Access, text: str) -> Search:
-    """Profiles whose id begins with `text`, or whose phone or e-mail it is. At most five statements.
+    """Profiles whose id begins with `text`, or whose phone or e-mail it is. At most six statements.
 
     Only whoever may see contacts finds them by their beginning: for others each digit more would be an answer to a
     question that masking refuses."""
-    whole_only = not access.may(Right.SEE_CONTACTS)
-    asked: dict[str, list[Q]] = {"id": [Q(external_id=text), beginning("external_id", text)]}
-    if number := e164_beginning(text):
-        asked["phone"] = [Q(phone=number)] if whole_only else [beginning("phone", number)]
-    if "@" in text:
-        asked["email"] = [Q(email=text.lower())]
-        if not whole_only:
-            asked["email"].append(beginning("email", text.lower()))
-    found: dict[int, Profile] = {}
+    by_beginning = access.may(Right.SEE_CONTACTS)
+    asked = {"id": ("external_id", text), "phone": ("phone", e164_beginning(text))}
+    asked["email"] = ("email", text.lower() if "@" in text else "")
     profiles = access.all(Profile).only(*_SHOWN)
-    for condition in [part for parts in asked.values() for part in parts]:
-        if len(found) <= FOUND_SHOWN:
-            # Without an order: to sort all whose id begins alike would take as long as there are of them.
-            found |= {profile.pk: profile for profile in profiles.filter(condition)[: FOUND_SHOWN + 1]}
+    found: dict[int, Profile] = {}
+    for kind, (field, value) in asked.items():
+        # Without an order: to sort all whose id begins alike would take as long as there are of them.
+        exact = profiles.filter(**{field: value})[: FOUND_SHOWN + 1] if value else []
+        found |= {profile.pk: profile for profile in exact}
+        if value and (kind == "id" or (by_beginning and not exact)):
+            alike = profiles.filter(beginning(field, value))[: FOUND_SHOWN + 1]
+            found |= {profile.pk: profile for profile in alike}
+    kinds = [kind for kind, (_field, value) in asked.items() if value]
     ordered = sorted(found.values(), key=lambda one: (one.external_id != text, one.external_id))
-    return Search([profile_row(one) for one in ordered[:FOUND_SHOWN]], list(asked), more=len(found) > FOUND_SHOWN)
+    return Search([profile_row(one) for one in ordered[:FOUND_SHOWN]], kinds, more=len(found) > FOUND_SHOWN)
 
 
 _SPELLED_PHONE = re.compile(r"\+?[\d\s().\-]{3,30}")
@@ -226,8 +225,9 @@ def belonging(access: Access, profile: Profile, after: int = 0) -> Belonging:
     cohorts: QuerySet[Cohort] = access.all(Cohort).filter(pk__gt=after, current__isnull=False, size__gt=0)
     listed = list(cohorts.order_by("pk").only("project_id", "source_id", "name", "size", "current_id")[:COHORTS_A_STEP])
     step = list(_within(listed, BYTES_A_STEP))
-    by_snapshot = {cohort.current_id: cohort for cohort in step}
-    bitmaps = Snapshot.objects.filter(pk__in=by_snapshot).values_list("pk", "members").iterator(chunk_size=100)
+    by_snapshot = {cohort.current_id: cohort for cohort in step if cohort.current_id}
+    versions = Snapshot.objects.filter(pk__in=list(by_snapshot))
+    bitmaps = versions.values_list("pk", "members").iterator(chunk_size=100)
     holding = [by_snapshot[pk] for pk, raw in bitmaps if profile.pk in loaded(raw)]
     more = len(step) < len(listed) or len(listed) == COHORTS_A_STEP
     holding.sort(key=lambda cohort: cohort.name.lower())

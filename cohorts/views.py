@@ -151,6 +151,10 @@ def _fetch(access: Access, source_id: int) -> Cohort:
     return access.fetch(Cohort, source_id=source_id)
 
 
+def _version(key: int | None) -> Snapshot | None:
+    return Snapshot.objects.filter(pk=key).first() if key else None
+
+
 _SETS = ("members", "joined", "left", "held_joined", "held_left")
 
 
@@ -163,7 +167,7 @@ def _cohort_answer(
     request: HtmxRequest, access: Access, one: Cohort, offsets: dict[str, int], **more: Any
 ) -> HttpResponse:
     context = _cohort_context(access, one, offsets) | more
-    target = request.htmx.target if request.htmx else ""
+    target = (request.htmx.target or "") if request.htmx else ""
     template = {"dialogs": "cohorts/_dialog.html", "cohort": "cohorts/_cohort.html"}.get(target, "cohorts/cohort.html")
     return render(request, template, context)
 
@@ -171,9 +175,10 @@ def _cohort_answer(
 def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dict[str, Any]:
     now = live_of(access)
     # The bitmaps of both versions come with one statement.
-    versions = {version.pk: version for version in Snapshot.objects.filter(pk__in=[one.current_id, one.held_id])}
-    current, held = versions.get(one.current_id), versions.get(one.held_id)
-    sets: dict[str, tuple[bytes, int, int]] = {}
+    keys = [key for key in (one.current_id, one.held_id) if key]
+    versions = {version.pk: version for version in Snapshot.objects.filter(pk__in=keys)}
+    current, held = versions.get(one.current_id or 0), versions.get(one.held_id or 0)
+    sets: dict[str, detail.Asked] = {}
     if current:
         sets["members"] = (current.members, offsets.get("members", 0), detail.MEMBERS_SHOWN)
         sets |= {
@@ -264,8 +269,7 @@ def watch(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse:
 def people(request: HtmxRequest, access: Access, source_id: int, what: str) -> HttpResponse:
     """A page of a cohort's people, or of those who joined or left."""
     one = _fetch(access, source_id)
-    version = one.held_id if what.startswith("held_") else one.current_id
-    snapshot = Snapshot.objects.filter(pk=version).first()
+    snapshot = _version(one.held_id if what.startswith("held_") else one.current_id)
     if what not in _SETS or snapshot is None:
         raise Http404
     offset = _offsets(QueryDict(f"{what}={request.GET.get('offset', '')}")).get(what, 0)
@@ -284,7 +288,7 @@ def members(request: HtmxRequest, access: Access, source_id: int) -> HttpRespons
     """Members whose id begins with a text. A POST, since ids may be phone numbers or addresses; recorded."""
     one = _fetch(access, source_id)
     form = FindForm(request.POST)
-    snapshot = Snapshot.objects.filter(pk=one.current_id).only("members").first()
+    snapshot = _version(one.current_id)
     found = None
     if form.is_valid() and snapshot is not None:
         found = detail.find_members(one, snapshot.members, form.cleaned_data["q"])
@@ -352,7 +356,7 @@ def export(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse
     """People as CSV, once a reason is given; recorded with their number before the first byte leaves."""
     one = _fetch(access, source_id)
     form = ExportForm(request.POST)
-    snapshot = Snapshot.objects.filter(pk=one.current_id).first()
+    snapshot = _version(one.current_id)
     if not form.is_valid() or snapshot is None:
         answer = _cohort_answer(request, access, one, {}, export_form=form)
         answer.status_code = 422

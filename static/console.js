@@ -166,7 +166,8 @@
     }, EVERY_MS);
   }
   document.addEventListener("htmx:afterRequest", (event) => {
-    const form = event.detail.elt;
+    // An answer may have swapped the form away: then the event comes from what is left, and only this remembers it.
+    const form = (event.detail.requestConfig || event.detail).elt;
     if (!form.matches || !form.matches("form[data-retry]")) return;
     const status = event.detail.xhr ? event.detail.xhr.status : 0;
     if (AWAY.includes(status)) {
@@ -176,6 +177,16 @@
       notice("");
     }
   });
+  // Whatever else could not be done says so; a poll just asks again.
+  function sayFailed(event) {
+    const asker = event.detail.elt;
+    const status = event.detail.xhr ? event.detail.xhr.status : 0;
+    if (!asker.matches || asker.matches("[data-poll], form[data-retry]") || status === 422) return;
+    const words = $("toasts");
+    if (words) toast(AWAY.includes(status) ? words.dataset.away : words.dataset.failed, true);
+  }
+  document.addEventListener("htmx:responseError", sayFailed);
+  document.addEventListener("htmx:sendError", sayFailed);
   // The page was left or loaded again before the press got through.
   document.addEventListener("DOMContentLoaded", () => {
     const left = pressed();

@@ -102,7 +102,7 @@ class Access:
         return queryset.filter(project=self.project)
 
 
-View = Callable[Concatenate[Any, Access, P], HttpResponse]
+View = Callable[Concatenate[Any, Access, P], HttpResponseBase]
 
 
 def project_view(right: Right) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:

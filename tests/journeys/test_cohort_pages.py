@@ -138,6 +138,22 @@ def test_a_press_that_meets_a_server_that_is_away_is_sent_until_it_is_taken(brow
     assert Refresh.objects.count() == 1
 
 
+def test_the_first_refresh_of_all_is_as_patient(world: Any, browse: Any) -> None:
+    make.connection(world.project)
+    page = browse("marketer", f"/projects/{world.project.hex}/cohorts/")
+    away = [503]
+    page.route(
+        "**/cohorts/refresh",
+        lambda route: route.fulfill(status=away.pop(), body="") if away else route.continue_(),
+    )
+    page.clock.install()
+    page.get_by_role("button", name="첫 리프레시 시작").click()
+    expect(page.get_by_role("alert")).to_contain_text("기억하고 있으며")
+    page.clock.run_for(3_100)
+    expect(page.locator("#run-words")).to_contain_text("리프레시를 곧 시작합니다")
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
 def test_a_press_is_given_up_aloud_after_two_minutes(browse: Any, list_path: str) -> None:
     page = browse("marketer", list_path)
     page.route("**/cohorts/refresh", lambda route: route.fulfill(status=503, body=""))
@@ -150,6 +166,14 @@ def test_a_press_is_given_up_aloud_after_two_minutes(browse: Any, list_path: str
             break
     expect(page.get_by_role("alert")).to_contain_text("리프레시를 다시 눌러 주세요")
     assert not Refresh.objects.exists()
+
+
+def test_an_act_that_fails_says_so(browse: Any, list_path: str) -> None:
+    page = browse("marketer", list_path)
+    page.route("**/discard", lambda route: route.fulfill(status=503, body=""))
+    page.get_by_role("button", name="버리기").click()
+    expect(page.locator("#toasts")).to_contain_text("서버가 잠시 응답하지 않습니다.")
+    expect(page.get_by_role("button", name="버리기")).to_be_visible()
 
 
 def test_typing_searches_and_the_address_keeps_it(browse: Any, list_path: str) -> None:
