@@ -53,6 +53,16 @@ def _flush_in_spite_of_the_audit_log() -> Iterator[None]:
     BaseDatabaseOperations.execute_sql_flush = flush
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """One round of the real password hash instead of a million: the hash isn't what these tests are about."""
+    from django.contrib.auth.hashers import PBKDF2PasswordHasher
+
+    rounds, PBKDF2PasswordHasher.iterations = PBKDF2PasswordHasher.iterations, 1
+    yield
+    PBKDF2PasswordHasher.iterations = rounds
+
+
 class World:
     """A project with one person of each role, and a stranger with a project of their own. Made on first use."""
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import structlog
 from allauth.account import views as account
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import ResetPasswordForm as AllauthResetPasswordForm
 from allauth.core.internal.httpkit import authenticated_user
 from allauth.mfa.base import views as factors
 from django.core.serializers.json import DjangoJSONEncoder
@@ -58,8 +60,21 @@ def _complete(request: HttpRequest, response: TemplateResponse) -> None:
     response.context_data = context
 
 
+class ResetPasswordForm(AllauthResetPasswordForm):
+    """Mails a link, or, to an address that nobody has, that there is no account."""
+
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        email = str(self.cleaned_data["email"])
+        if self.users:
+            return str(super().save(request, **kwargs))
+        get_adapter(request).send_mail("account/email/unknown_account", email, {})
+        return email
+
+
 class PasswordResetView(account.PasswordResetView):
-    """The same answer for an address that nobody has, which gets a mail that says so."""
+    """The same answer whether or not somebody has the address."""
+
+    form_class = ResetPasswordForm
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:

@@ -64,7 +64,6 @@ LABELS = {
     "people": gettext_lazy("인원"),
     "joined": gettext_lazy("진행 중인 것에 합류"),
     "snapshot": gettext_lazy("버전"),
-    "refresh": gettext_lazy("리프레시"),
     "settings": gettext_lazy("설정"),
 }
 WORDS: dict[str, dict[str, Any]] = {
@@ -75,6 +74,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "role": {role.value: role.label for role in Role},
 }
 VALUE_LENGTH = 120
+NOT_SHOWN = {"refresh"}  # ids that say nothing to a person
 
 
 class QuestionForm(forms.Form):
@@ -130,7 +130,7 @@ def audit_log(request: HttpRequest, access: Access) -> HttpResponse:
 def facts_of(details: dict[str, Any]) -> list[tuple[str, str]]:
     """The details of an entry as pairs of words."""
     facts = []
-    rest = dict(details)
+    rest = {key: value for key, value in details.items() if key not in NOT_SHOWN}
     if "before" in rest and "after" in rest:
         facts += _changes(rest.pop("before"), rest.pop("after"))
     for key, value in rest.items():

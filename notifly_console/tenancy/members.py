@@ -124,7 +124,7 @@ def invite(access: Access, email: str, role: Role, request: HttpRequest) -> tupl
             project=access.project, email=email, accepted_at=None, withdrawn_at=None
         ):
             if not earlier.is_expired:
-                raise Refused(_("이미 초대했습니다. 링크를 새로 보내려면 아래 목록에서 다시 보내 주십시오."))
+                raise Refused(_("이미 초대했습니다. 구성원 관리의 보낸 초대에서 링크를 다시 보낼 수 있습니다."))
             Invitation.objects.filter(pk=earlier.pk).update(withdrawn_at=timezone.now())
         return _issue(access, email, role, request)
 

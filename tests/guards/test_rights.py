@@ -1,0 +1,246 @@
+"""Every address × every role × own, other project's and missing objects.
+
+The walk is over the URL table itself. A new address of a project needs nothing here but its arguments filled in
+(`own_objects`); which role may do what comes from the right on its view and the one table in `access.py`. An address
+outside a project has to be named in `OUTSIDE`.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from notifly_console.tenancy.access import WHO_MAY
+from notifly_console.tenancy.models import Invitation, Member, Role
+from tests import factories
+from tests.guards.site import Address, every_address
+
+ANYONE, SIGNED_IN = "anyone", "signed in"
+OUTSIDE = {
+    "home": SIGNED_IN,
+    "healthz": ANYONE,
+    "readyz": ANYONE,
+    "": ANYONE,  # the icon that browsers ask for by themselves
+    "account_login": ANYONE,
+    "account_logout": ANYONE,
+    "account_inactive": ANYONE,
+    "account_reset_password": ANYONE,
+    "account_reset_password_done": ANYONE,
+    "account_reset_password_from_key": ANYONE,
+    "account_reset_password_from_key_done": ANYONE,
+    "account_reauthenticate": SIGNED_IN,
+    "account_change_password": SIGNED_IN,
+    "mfa_index": SIGNED_IN,
+    "mfa_authenticate": SIGNED_IN,  # or half-way through a sign-in
+    "mfa_reauthenticate": SIGNED_IN,
+    "mfa_activate_totp": SIGNED_IN,
+    "mfa_deactivate_totp": SIGNED_IN,
+    "mfa_view_recovery_codes": SIGNED_IN,
+    "mfa_generate_recovery_codes": SIGNED_IN,
+    "mfa_download_recovery_codes": SIGNED_IN,
+    "mfa_list_webauthn": SIGNED_IN,
+    "mfa_add_webauthn": SIGNED_IN,
+    "mfa_login_webauthn": ANYONE,
+    "mfa_reauthenticate_webauthn": SIGNED_IN,
+    "mfa_edit_webauthn": SIGNED_IN,
+    "mfa_remove_webauthn": SIGNED_IN,
+    "tenancy:projects": SIGNED_IN,
+    "tenancy:new_project": SIGNED_IN,
+    "tenancy:mypage": SIGNED_IN,
+    "tenancy:change_name": SIGNED_IN,
+    "tenancy:end_sessions": SIGNED_IN,
+    "tenancy:language": ANYONE,
+    "tenancy:join": ANYONE,
+}
+PLAIN_VALUES = {"what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1", "pk": 1}
+"""Arguments that name no object of a project; of `key`, the row of 연동 정보, and the link of a password mail."""
+PLAIN_BY_ADDRESS = {"account_reset_password_from_key": {"key": "abc-123"}}
+MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
+           "profile_id": 987654321}  # fmt: skip
+
+ADDRESSES = list(every_address())
+OF_PROJECT = [address for address in ADDRESSES if "project_id" in address.arguments]
+ROLES = [role.value for role in Role]
+
+
+def named(addresses: list[Address]) -> Any:
+    return pytest.mark.parametrize("address", addresses, ids=lambda address: address.name or "icon")
+
+
+def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
+    """One object of each kind in that project, by the argument that names it."""
+    invitation = Invitation.objects.create(
+        project=project,
+        email=f"guest{number}@elsewhere.example",
+        role=Role.VIEWER,
+        token_digest=str(number) * 64,
+        expires_at=timezone.now() + timedelta(days=7),
+    )
+    person = factories.profile(project, f"person_{number}")
+    cohort = factories.cohort(project, source_id=number)
+    factories.snapshot(cohort, [person.pk])
+    factories.connection(project)
+    return {
+        "project_id": project.id,
+        "member_id": member.pk,
+        "invitation_id": invitation.id,
+        "source_id": cohort.source_id,
+        "profile_id": person.pk,
+    }
+
+
+@pytest.fixture
+def own(world: Any) -> dict[str, Any]:
+    viewer = Member.objects.get(project=world.project, user=world.people["viewer"])
+    return objects_of(world.project, viewer, 4201)
+
+
+@pytest.fixture
+def others(world: Any) -> dict[str, Any]:
+    stranger = Member.objects.get(project=world.other_project, user=world.people["stranger"])
+    return objects_of(world.other_project, stranger, 7301)
+
+
+def url_of(address: Address, values: dict[str, Any]) -> str:
+    filled = PLAIN_VALUES | PLAIN_BY_ADDRESS.get(address.name, {}) | values
+    return address.url(filled) if address.name else "/favicon.ico"
+
+
+def methods_of(client: Client, url: str) -> set[str]:
+    """GET, POST or both, as the address itself says."""
+    allowed = client.options(url).headers.get("Allow", "GET")
+    return {method.strip() for method in allowed.split(",")} & {"GET", "POST"}
+
+
+def send(client: Client, method: str, url: str) -> Any:
+    return client.get(url) if method == "GET" else client.post(url, {})
+
+
+def state() -> str:
+    """A digest of everything that the database holds, but for sessions and counters."""
+    left_out = {"tenancy_session", settings.CACHES["default"]["LOCATION"], "django_migrations"}
+    digest = hashlib.sha256()
+    with connection.cursor() as cursor:
+        for table in sorted(set(connection.introspection.table_names(cursor)) - left_out):
+            cursor.execute(f'SELECT * FROM "{table}"')
+            digest.update(repr((table, sorted(map(repr, cursor.fetchall())))).encode())
+    return digest.hexdigest()
+
+
+def stripped(response: Any) -> bytes:
+    """The body without what differs from one answer to the next."""
+    return re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": *"[^"]*"', b"", response.content)
+
+
+# -- The walk ---------------------------------------------------------------------------------------------------------
+@named(ADDRESSES)
+def test_every_address_says_who_may(address: Address) -> None:
+    if "project_id" in address.arguments:
+        assert getattr(address.view, "right", None) in WHO_MAY, f"{address.name} isn't wrapped by project_view"
+    else:
+        assert address.name in OUTSIDE, f"say in OUTSIDE who may see {address.name}"
+    assert not getattr(address.view, "csrf_exempt", False)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@named(OF_PROJECT)
+def test_a_role_may_what_the_table_says(
+    address: Address, role: str, world: Any, own: dict[str, Any], sign_in: Any
+) -> None:
+    url = url_of(address, own)
+    is_allowed = role in WHO_MAY[address.view.right]
+    for method in methods_of(sign_in("owner"), url):
+        response = send(sign_in(role), method, url)
+        if is_allowed:
+            assert response.status_code in {200, 201, 204, 302, 303, 409, 422}, (method, response.status_code)
+        else:
+            assert response.status_code == 403, method
+            assert "권한이 없습니다" in response.content.decode()
+            assert world.project.name in response.content.decode(), "the refusal stays inside the project's shell"
+
+
+@named(ADDRESSES)
+def test_a_visitor_is_asked_to_sign_in(address: Address, own: dict[str, Any], client: Client) -> None:
+    url = url_of(address, own)
+    if OUTSIDE.get(address.name) == ANYONE:
+        assert not client.get(url).headers.get("Location", "").startswith(f"{reverse('account_login')}?next=")
+        return
+    before = state()
+    for method in ("GET", "POST"):
+        response = send(client, method, url)
+        assert response.status_code == 302, method
+        assert response.headers["Location"].startswith(reverse("account_login"))
+    assert state() == before
+
+
+def variants(address: Address, own: dict[str, Any], others: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """For each argument that names an object: the address with another project's, and with one that isn't there."""
+    for argument in (name for name in address.arguments if name in MISSING):
+        missing = MISSING[argument] or uuid4()
+        yield (
+            argument,
+            url_of(address, own | {argument: others[argument]}),
+            url_of(address, own | {argument: missing}),
+        )
+
+
+@named(OF_PROJECT)
+def test_anothers_object_is_the_same_404_as_a_missing_one(
+    address: Address, own: dict[str, Any], others: dict[str, Any], sign_in: Any
+) -> None:
+    client = sign_in("owner")
+    methods = methods_of(client, url_of(address, own))
+    before = state()
+    for argument, foreign_url, missing_url in variants(address, own, others):
+        for method in methods:
+            foreign, missing = send(client, method, foreign_url), send(client, method, missing_url)
+            assert (foreign.status_code, missing.status_code) == (404, 404), (argument, method)
+            assert stripped(foreign) == stripped(missing), (argument, method)
+    assert state() == before
+
+
+@named(OF_PROJECT)
+def test_a_stranger_cant_tell_a_project_from_a_missing_one(address: Address, own: dict[str, Any], sign_in: Any) -> None:
+    stranger = sign_in("stranger")
+    methods = methods_of(sign_in("owner"), url_of(address, own))
+    before = state()
+    for method in methods:
+        foreign = send(stranger, method, url_of(address, own))
+        missing = send(stranger, method, url_of(address, own | {"project_id": uuid4()}))
+        assert (foreign.status_code, missing.status_code) == (404, 404), method
+        assert stripped(foreign) == stripped(missing)
+    assert state() == before
+
+
+@named(ADDRESSES)
+def test_reading_writes_nothing(address: Address, own: dict[str, Any], sign_in: Any) -> None:
+    client = sign_in("owner")
+    url = url_of(address, own)
+    before = state()
+    client.get(url)
+    client.head(url)
+    client.options(url)
+    client.get(url, headers={"HX-Request": "true"})
+    assert state() == before
+
+
+@named(ADDRESSES)
+def test_writing_needs_the_token(address: Address, own: dict[str, Any], sign_in: Any) -> None:
+    client = sign_in("owner", enforce_csrf_checks=True)
+    url = url_of(address, own)
+    before = state()
+    for method in ("post", "put", "patch", "delete"):
+        response = getattr(client, method)(url)
+        assert response.status_code == 403, (method, response.status_code)
+    foreign = client.post(url, headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    assert state() == before
