@@ -1,0 +1,75 @@
+"""What `make setup` promises beyond installing packages."""
+
+import importlib.util
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifly_console.lib.crypto import KeyRing
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
+
+
+@pytest.fixture
+def setup() -> Any:
+    spec = importlib.util.spec_from_file_location("setup_tool", ROOT / "tools" / "setup.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_keys_are_made_once_for_this_account_only(setup: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
+    setup.write_secrets()
+    files = sorted((tmp_path / "var").iterdir())
+    assert [file.name for file in files] == ["credentials_keys.txt", "secret_key.txt"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert KeyRing.parse(files[0].read_text().strip()).sealing_id == "k1"
+    before = [file.read_text() for file in files]
+    setup.write_secrets()
+    assert [file.read_text() for file in files] == before
+
+
+def test_a_key_that_appears_meanwhile_is_kept(setup: Any, tmp_path: Path) -> None:
+    """Another `make setup` may win between the look and the write."""
+    path = tmp_path / "key.txt"
+
+    def slow() -> str:
+        path.write_text("theirs")
+        return "ours"
+
+    setup.write_once(str(path), slow)
+    assert path.read_text() == "theirs"
+    assert [file.name for file in tmp_path.iterdir()] == ["key.txt"]
+
+
+def test_an_up_to_date_call_says_nothing_and_touches_nothing() -> None:
+    if not (ROOT / ".venv" / "bin" / "python").exists():
+        pytest.skip("this suite doesn't run from .venv")
+    command = [sys.executable, "-I", "-S", str(ROOT / "tools" / "setup.py"), "translations"]
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    compiled = {path: os.stat(path).st_mtime_ns for path in ROOT.glob("notifly_console/locale/**/*.mo")}
+    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert first.stdout + second.stdout == ""
+    assert {path: os.stat(path).st_mtime_ns for path in compiled} == compiled
+
+
+def test_the_tests_run_on_what_the_console_runs_on(setup: Any) -> None:
+    assert setup.covers("dev", "run")
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_every_locked_package_has_a_hash_and_no_lock_names_an_index(lock: Path) -> None:
+    text = lock.read_text()
+    assert not re.search(r"https?://|--index|--extra|--find", text)
+    for entry in re.split(r"\n(?=\S)", text.strip()):
+        assert "--hash=sha256:" in entry, entry
