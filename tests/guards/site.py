@@ -1,14 +1,19 @@
 """The site map as tests walk it: every address of the console, with its arguments filled in from a seeded world.
 
-An address with an argument that `Arguments` can't fill fails the walk, so that nobody can add a page and forget the
+An address with an argument that nobody can fill fails the walk, so that nobody can add a page and forget the
 guards.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from notifly_console.tenancy.models import Invitation, Member, Role
+from tests import factories
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,40 @@ class _NoGroups:
 re_none = _NoGroups()
 
 
-def values_for(world: Any) -> dict[str, Any]:
-    """What to put into each argument, for the project of `world`; seeds what isn't there yet."""
-    from tests import factories
+PLAIN_VALUES = {"what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1", "pk": 1}
+"""Arguments that name no object of a project; of `key`, the row of 연동 정보, and the link of a password mail."""
+PLAIN_BY_ADDRESS = {"account_reset_password_from_key": {"key": "abc-123"}}
 
-    return factories.address_values(world)
+
+def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
+    """One object of each kind in that project, by the argument that names it."""
+    invitation = Invitation.objects.create(
+        project=project,
+        email=f"guest{number}@elsewhere.example",
+        role=Role.VIEWER,
+        token_digest=str(number) * 64,
+        expires_at=timezone.now() + timedelta(days=7),
+    )
+    person = factories.profile(project, f"person_{number}")
+    cohort = factories.cohort(project, source_id=number)
+    factories.snapshot(cohort, [person.pk])
+    factories.connection(project)
+    return {
+        "project_id": project.id,
+        "member_id": member.pk,
+        "invitation_id": invitation.id,
+        "source_id": cohort.source_id,
+        "profile_id": person.pk,
+    }
+
+
+def url_of(address: Address, values: dict[str, Any]) -> str:
+    filled = PLAIN_VALUES | PLAIN_BY_ADDRESS.get(address.name, {}) | values
+    return address.url(filled) if address.name else "/favicon.ico"
+
+
+def every_url(world: Any) -> list[str]:
+    """Every address of the site, filled in for the project of `world`, whose objects are seeded here."""
+    viewer = Member.objects.get(project=world.project, user=world.people["viewer"])
+    values = objects_of(world.project, viewer, 4201)
+    return [url_of(address, values) for address in every_address()]

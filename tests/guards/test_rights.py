@@ -8,7 +8,6 @@ outside a project has to be named in `OUTSIDE`.
 import hashlib
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -17,12 +16,10 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from notifly_console.tenancy.access import WHO_MAY
-from notifly_console.tenancy.models import Invitation, Member, Role
-from tests import factories
-from tests.guards.site import Address, every_address
+from notifly_console.tenancy.models import Member, Role
+from tests.guards.site import Address, every_address, objects_of, url_of
 
 ANYONE, SIGNED_IN = "anyone", "signed in"
 OUTSIDE = {
@@ -61,9 +58,6 @@ OUTSIDE = {
     "tenancy:language": ANYONE,
     "tenancy:join": ANYONE,
 }
-PLAIN_VALUES = {"what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1", "pk": 1}
-"""Arguments that name no object of a project; of `key`, the row of 연동 정보, and the link of a password mail."""
-PLAIN_BY_ADDRESS = {"account_reset_password_from_key": {"key": "abc-123"}}
 MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
            "profile_id": 987654321}  # fmt: skip
 
@@ -76,28 +70,6 @@ def named(addresses: list[Address]) -> Any:
     return pytest.mark.parametrize("address", addresses, ids=lambda address: address.name or "icon")
 
 
-def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
-    """One object of each kind in that project, by the argument that names it."""
-    invitation = Invitation.objects.create(
-        project=project,
-        email=f"guest{number}@elsewhere.example",
-        role=Role.VIEWER,
-        token_digest=str(number) * 64,
-        expires_at=timezone.now() + timedelta(days=7),
-    )
-    person = factories.profile(project, f"person_{number}")
-    cohort = factories.cohort(project, source_id=number)
-    factories.snapshot(cohort, [person.pk])
-    factories.connection(project)
-    return {
-        "project_id": project.id,
-        "member_id": member.pk,
-        "invitation_id": invitation.id,
-        "source_id": cohort.source_id,
-        "profile_id": person.pk,
-    }
-
-
 @pytest.fixture
 def own(world: Any) -> dict[str, Any]:
     viewer = Member.objects.get(project=world.project, user=world.people["viewer"])
@@ -108,11 +80,6 @@ def own(world: Any) -> dict[str, Any]:
 def others(world: Any) -> dict[str, Any]:
     stranger = Member.objects.get(project=world.other_project, user=world.people["stranger"])
     return objects_of(world.other_project, stranger, 7301)
-
-
-def url_of(address: Address, values: dict[str, Any]) -> str:
-    filled = PLAIN_VALUES | PLAIN_BY_ADDRESS.get(address.name, {}) | values
-    return address.url(filled) if address.name else "/favicon.ico"
 
 
 def methods_of(client: Client, url: str) -> set[str]:
