@@ -1,0 +1,24 @@
+"""A worker in a process of its own, for tests that kill it. Imported by the fork server, so that each is there at once."""
+
+import importlib
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifly_console.settings")
+
+import django  # noqa: E402
+
+django.setup()
+
+from django.conf import settings  # noqa: E402
+
+from cohorts import pulls, refresh  # noqa: E402
+from notifly_console.lib import checkpoints  # noqa: E402
+
+
+def work(refresh_id: str, mixpanel: str, checkpoint: str, page_size: int) -> None:
+    """Runs the refresh, page by page, and dies or stops at the checkpoint."""
+    settings.MIXPANEL_API_URL = mixpanel
+    os.environ.update(CONSOLE_CHECKPOINTS="may_kill", CONSOLE_CHECKPOINT=checkpoint)
+    importlib.reload(checkpoints)
+    pulls.BATCH_PAGES, pulls.PAGE_SIZE = 1, page_size
+    refresh.run(refresh_id)
