@@ -67,9 +67,7 @@ def state_of(db: None) -> Any:
         people = {one.pk: one for one in Profile.objects.filter(project=project)}
         fields = ("distinct_id", "is_anonymous", "phone", "phone_raw", "phone_reason", "email", "properties", "digest")
         return {
-            "profiles": {
-                one.external_id: [getattr(one, name) for name in fields] for one in people.values()
-            },
+            "profiles": {one.external_id: [getattr(one, name) for name in fields] for one in people.values()},
             "cohorts": {
                 one.source_id: {
                     "row": [one.name, one.number, one.size, one.joined_count, one.left_count, one.failure],
