@@ -95,12 +95,12 @@ def send(client: Client, method: str, url: str) -> Any:
 def state() -> str:
     """A digest of everything that the database holds, but for sessions and counters."""
     left_out = {"tenancy_session", settings.CACHES["default"]["LOCATION"], "django_migrations"}
-    digest = hashlib.sha256()
+    held = hashlib.sha256()
     with connection.cursor() as cursor:
         for table in sorted(set(connection.introspection.table_names(cursor)) - left_out):
             cursor.execute(f'SELECT * FROM "{table}"')
-            digest.update(repr((table, sorted(map(repr, cursor.fetchall())))).encode())
-    return digest.hexdigest()
+            held.update(repr((table, sorted(map(repr, cursor.fetchall())))).encode())
+    return held.hexdigest()
 
 
 def stripped(response: Any) -> bytes:

@@ -46,15 +46,13 @@ def test_postgresql_refuses_to_empty_it(world: Any) -> None:
         cursor.execute("TRUNCATE audit_entry")
 
 
-def test_what_happens_to_an_account_is_recorded_without_secrets(
-    world: Any, django_capture_on_commit_callbacks: Any
-) -> None:
+@pytest.mark.django_db(transaction=True)  # a factor is told of when its transaction has committed
+def test_what_happens_to_an_account_is_recorded_without_secrets(world: Any) -> None:
     client = Client(REMOTE_ADDR="198.51.100.7")
     client.post("/accounts/login/", {"login": OWNER, "password": "a wrong password"})
     client.post("/accounts/login/", {"login": "nobody@x.example", "password": "a wrong password"})
     client.post("/accounts/login/", {"login": OWNER, "password": PASSWORD})
-    with django_capture_on_commit_callbacks(execute=True):
-        secret = set_up(client)
+    secret = set_up(client)
     new = "a wholly different sentence"
     client.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
     client.post("/accounts/reauthenticate/", {"password": new})
