@@ -144,26 +144,27 @@ def _changes(before: Any, after: Any) -> list[tuple[str, str]]:
     if isinstance(before, dict) and isinstance(after, dict):
         names = dict.fromkeys([*before, *after])
         return [
-            (str(LABELS.get(key, key)), f"{_one(before.get(key), {})} → {_one(after.get(key), {})}") for key in names
+            (str(LABELS.get(key, key)), f"{_one(before.get(key), {}, key)} → {_one(after.get(key), {}, key)}")
+            for key in names
         ]
     return [(_("변경"), f"{_one(before, WORDS['role'])} → {_one(after, WORDS['role'])}")]
 
 
 def _value(value: Any, words: dict[str, Any]) -> str:
     if isinstance(value, dict):
-        return _short(", ".join(f"{key}: {_one(inner, words)}" for key, inner in value.items()))
+        return _short(", ".join(f"{key}: {_one(inner, words, key)}" for key, inner in value.items()))
     if isinstance(value, str) or not isinstance(value, Iterable):
         return _one(value, words)
     return _short(", ".join(_one(inner, words) for inner in value))
 
 
-def _one(value: Any, words: dict[str, Any]) -> str:
+def _one(value: Any, words: dict[str, Any], name: str = "") -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return str(_("켬") if value else _("끔"))
+        return str(_("예") if value else _("아니요"))
     if isinstance(value, int):
-        return f"{value:,}"
+        return str(value) if name.endswith("_id") else f"{value:,}"
     return _short(str(words.get(value, value) if isinstance(value, str) else value))
 
 
