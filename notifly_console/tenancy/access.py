@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -93,7 +93,7 @@ class Access:
         queryset = self.all(source)
         try:
             return queryset.get(**lookup)
-        except (queryset.model.DoesNotExist, ValueError, OverflowError):
+        except (ObjectDoesNotExist, ValueError, OverflowError):
             raise Http404 from None
 
     def all(self, source: type[M] | QuerySet[M]) -> QuerySet[M]:
@@ -145,9 +145,10 @@ def needs_second_factor(access: Access) -> bool:
 
 def factors_of(user_id: int) -> QuerySet[Authenticator]:
     """The person's second factors. Recovery codes are none: they stand in for one that was lost."""
-    return Authenticator.objects.filter(
+    factors: QuerySet[Authenticator] = Authenticator.objects.filter(
         user_id=user_id, type__in=[Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
     )
+    return factors
 
 
 def projects_that_require_a_factor(user_id: int) -> QuerySet[Project]:

@@ -6,6 +6,7 @@ and an address that nobody has, leave one entry with no project, which only an o
 """
 
 from typing import Any
+from uuid import UUID
 
 from allauth.account import signals as account_signals
 from allauth.mfa import signals as factor_signals
@@ -22,7 +23,9 @@ from notifly_console.tenancy.sessions import end_other_sessions
 
 def record_of_person(action: Action, user: User | None, request: HttpRequest, **details: Any) -> None:
     """Adds one entry to each project of the person, or one without a project where there is none."""
-    projects = list(Member.objects.filter(user=user).values_list("project_id", flat=True)) if user else []
+    projects: list[UUID | None] = (
+        list(Member.objects.filter(user=user).values_list("project_id", flat=True)) if user else []
+    )
     for project_id in projects or [None]:
         record(action, project_id=project_id, actor=user, request=request, **details)
 

@@ -90,7 +90,8 @@ class FactorsView(factors.IndexView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user_id = authenticated_user(self.request).pk
-        return super().get_context_data(**kwargs) | {
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return context | {
             "required_by": projects_that_require_a_factor(user_id).order_by("name"),
             "has_factor": factors_of(user_id).exists(),
             "nav": "mypage",

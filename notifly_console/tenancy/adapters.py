@@ -178,7 +178,8 @@ class MFAAdapter(DefaultMFAAdapter):
         return not must_keep_a_factor(authenticator)
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        return super().get_public_key_credential_rp_entity() | {"name": "Notifly Console"}
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return entity | {"name": "Notifly Console"}
 
     def generate_authenticator_name(self, user: Any, type: Any) -> str:
         return sessions.device_of(context.request.headers.get("User-Agent", "")) or "Passkey"

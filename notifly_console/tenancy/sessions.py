@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -65,7 +66,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
     the page that the person was on to come back to.
     """
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., object]) -> HttpResponseBase:
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., object]) -> Any:
         is_fragment = request.headers.get("HX-Request") == "true"
         came_from = urlsplit(request.headers.get("HX-Current-URL", "")) if is_fragment else None
         onward = (came_from.path or "/") if came_from else request.get_full_path()
