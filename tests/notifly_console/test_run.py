@@ -98,14 +98,17 @@ def wait(until: Callable[[], Any], explain: Callable[[], str] = lambda: "") -> N
         time.sleep(0.05)
 
 
-def processes_of(var: Path) -> list[str]:
-    """The command lines of the processes that were started with this `VAR_DIR`."""
-    found = []
+def processes_of(var: Path) -> dict[int, str]:
+    """The processes that were started with this `VAR_DIR`, and their command lines. (Valkey overwrites both its
+    environment and its command line with a title, which names its socket.)"""
+    given, socket_name = f"VAR_DIR={var}".encode(), os.fsencode(embedded.socket_path(var))
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
-                if f"VAR_DIR={var}".encode() in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+                command = (entry / "cmdline").read_bytes()
+                if given in (entry / "environ").read_bytes().split(b"\0") or socket_name in command:
+                    found[int(entry.name)] = command.replace(b"\0", b" ").decode()
     return found
 
 
@@ -177,11 +180,9 @@ def var(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "var"
     yield folder
     # Whatever went wrong, the machine is left as it was found.
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                if f"VAR_DIR={folder}".encode() in (entry / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(entry.name), signal.SIGKILL)
+    for pid in processes_of(folder):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path, parts: dict[str, str]) -> None:
@@ -190,11 +191,8 @@ def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path, parts: dic
     assert json.loads(get(f"{console.address}/readyz")[1])["status"] == "ok"
     assert "외부 툴 유저 코호트 관리" in sign_in(console)
     assert "Traceback" not in console.out
-    assert {name for name in ("celery", "gunicorn", "sandbox") if name in " ".join(processes_of(var))} == {
-        "celery",
-        "gunicorn",
-        "sandbox",
-    }
+    running = " ".join(processes_of(var).values())
+    assert [name for name in ("supervise", "sandbox", "celery", "beat", "gunicorn") if name not in running] == []
     password = console.told("Password")
     assert stat.S_IMODE((var / "demo_password.txt").stat().st_mode) == 0o600
 
@@ -202,13 +200,13 @@ def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path, parts: dic
     assert f"already running at {console.address}" in refused
 
     assert console.stop(signal.SIGINT) == 0
-    assert processes_of(var) == []
+    assert processes_of(var) == {}
 
     again = Console(var, **parts).wait_until_announced()
     assert again.told("Password") == password
     assert "외부 툴 유저 코호트 관리" in sign_in(again)
     assert again.stop(signal.SIGTERM) == 0
-    assert processes_of(var) == []
+    assert processes_of(var) == {}
 
 
 @once
@@ -216,14 +214,13 @@ def test_a_killed_console_is_cleaned_up_by_the_next_start(var: Path) -> None:
     console = Console(var).wait_until_announced()
     os.kill(console.process.pid, signal.SIGKILL)
     console.process.wait(SOON)
-    orphans = processes_of(var)
-    assert orphans
+    assert processes_of(var)
 
     again = Console(var, PORT=console.port).wait_until_announced()
     assert "left over" in again.out
     assert json.loads(get(f"{again.address}/readyz")[1])["status"] == "ok"
     assert again.stop(signal.SIGHUP) == 0
-    assert processes_of(var) == []
+    assert processes_of(var) == {}
 
 
 @once
@@ -336,13 +333,18 @@ def test_a_folder_with_a_long_name_gets_a_short_socket(tmp_path: Path) -> None:
 def test_only_the_noted_commands_count_as_orphans(tmp_path: Path) -> None:
     ours = [sys.executable, "-c", "import time; time.sleep(600)  # ours"]
     theirs = [sys.executable, "-c", "import time; time.sleep(600)  # theirs"]
-    with subprocess.Popen(ours) as our, subprocess.Popen(theirs) as their:
+    started = [subprocess.Popen(command) for command in (ours, theirs)]
+    our, their = started
+    try:
         leftovers.note_commands(tmp_path, [ours])
         wait(lambda: our.pid in {pid for pid, command in leftovers.processes() if command == " ".join(ours)})
         assert leftovers.end_orphans(tmp_path, None) == 1
         assert our.wait(SOON) == -signal.SIGTERM
         assert their.poll() is None
-        their.kill()
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def manage(var: Path, *arguments: str) -> str:
