@@ -51,6 +51,11 @@ app.conf.update(
             "schedule": 20.0,
             "options": {"expires": 40},
         },
+        "forget sessions that have ended": {
+            "task": "console.forget_sessions",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "forget what is past its time": {
             "task": "cohorts.prune",
             "schedule": 3600.0,
