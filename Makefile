@@ -15,7 +15,7 @@ setup: ## .venv with everything locked, secrets for this machine, translations
 setup-dev:
 	@$(call SETUP,dev)
 
-run: setup ## the console with a demo, on http://127.0.0.1:8000 (PORT, DATABASE_URL, REDIS_URL)
+run: setup ## the console with a demo, on http://localhost:8000 (PORT, DATABASE_URL, REDIS_URL)
 	@exec $(PY) manage.py run
 
 test: setup-dev ## the tests on SQLite; also on TEST_DATABASE_URL and TEST_REDIS_URL where given

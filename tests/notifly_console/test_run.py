@@ -56,7 +56,7 @@ class Console:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://localhost:{self.port}"
 
     def wait_until_announced(self) -> "Console":
         wait(lambda: "Ctrl-C" in self.out or self.process.poll() is not None, self.explain)

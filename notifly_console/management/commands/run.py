@@ -74,7 +74,8 @@ class Command(BaseCommand):
             self.say(remark)
 
     def _write_announcement(self, port: int, demo: Demo | None, people: int, sandbox_port: int | None) -> None:
-        address = f"http://127.0.0.1:{port}"
+        # By name, not by number: browsers offer passkeys at localhost, and at no bare address.
+        address = f"http://localhost:{port}"
         lines = ["", "  Notifly Console", "", f"  주소 Address        {address}"]
         if demo is not None:
             password = demo.password or "(바꾸신 비밀번호 · the one that you changed it to)"
