@@ -22,22 +22,27 @@ def store(project_id: UUID, listed: Iterable[ListedCohort]) -> dict[str, int]:
     """Writes what the list says: new cohorts, renames, sizes, those that are gone (kept, and marked with the time) and
     those that are back. Group cohorts hold companies rather than people and are only counted. Returns the counts."""
     wanted = {one.id: one for one in listed if not one.is_group}
-    rows = {row.source_id: row for row in Cohort.objects.filter(project_id=project_id)}
-    new = [
-        Cohort(project_id=project_id, source_id=number, **_columns(one))
-        for number, one in wanted.items()
-        if number not in rows
-    ]
-    changed = [rows[number] for number, one in wanted.items() if number in rows and _take(rows[number], one)]
-    gone = [row for number, row in rows.items() if number not in wanted and row.vanished_at is None]
-    now = timezone.now()
-    for row in gone:
-        row.vanished_at = now
-    Cohort.objects.bulk_create(new, batch_size=AT_ONCE)
-    Cohort.objects.bulk_update(changed + gone, _LISTED, batch_size=AT_ONCE)
+    known = Cohort.objects.filter(project_id=project_id)
+    kept = {row["source_id"]: row for row in known.values("source_id", *_LISTED)}
+    differing = {
+        number: columns
+        for number, columns in ((one.id, _columns(one)) for one in wanted.values())
+        if number not in kept or any(kept[number][name] != value for name, value in columns.items())
+    }
+    # One statement for hundreds of rows, new and changed alike; that ids are burnt matters to profiles only.
+    Cohort.objects.bulk_create(
+        [Cohort(project_id=project_id, source_id=number, **columns) for number, columns in differing.items()],
+        batch_size=AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["project", "source_id"],
+        update_fields=_LISTED,
+    )
+    gone = [number for number, row in kept.items() if number not in wanted and row["vanished_at"] is None]
+    for start in range(0, len(gone), AT_ONCE):
+        known.filter(source_id__in=gone[start : start + AT_ONCE]).update(vanished_at=timezone.now())
     return {
         "cohorts": len(wanted),
-        "new_cohorts": len(new),
+        "new_cohorts": len(wanted.keys() - kept.keys()),
         "hidden": sum(not one.is_visible for one in wanted.values()),
         "vanished": len(gone),
     }
@@ -52,15 +57,6 @@ def _columns(one: ListedCohort) -> dict[str, Any]:
         "is_visible": one.is_visible,
         "vanished_at": None,
     }
-
-
-def _take(row: Cohort, one: ListedCohort) -> bool:
-    """Sets what the list says on the row; whether anything is new."""
-    columns = _columns(one)
-    differs = any(getattr(row, name) != value for name, value in columns.items())
-    for name, value in columns.items():
-        setattr(row, name, value)
-    return differs
 
 
 # -- What comes first -------------------------------------------------------------------------------------------------

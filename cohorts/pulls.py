@@ -18,7 +18,7 @@ from cohorts.models import Batch, Cohort, Pull, PullState
 from cohorts.profiles import read
 from cohorts.tally import Tally
 from cohorts.turn import Turn
-from cohorts.upsert import upsert
+from cohorts.upsert import commit_lazily, upsert
 from integrations.http import VendorError
 from integrations.mixpanel.errors import SessionLost
 from integrations.mixpanel.pull import Cursor
@@ -133,6 +133,7 @@ def _keep(turn: Turn, pull: Pull, grown: Grown, batch: list[EngagePage]) -> None
     numbers = [page.page for page in batch]
     # The lease is renewed and the attempts forgotten in the same statement that proves the claim.
     with turn.claim.transaction(attempts=0):
+        commit_lazily()
         added, became = upsert(turn.project_id, reading, turn.mapping, grown.members, timezone.now())
         reached("in_batch_after_profiles")
         became.received = sum(page.received for page in batch)

@@ -40,8 +40,8 @@ class Tally:
     @classmethod
     def of(cls, kept: dict[str, Any]) -> Self:
         """From the JSON that `as_json` gave."""
-        counters = {name: Counter(kept.get(name, {})) for name in GROUPED}
-        return cls(**{name: kept.get(name, 0) for name in COUNTED}, **counters)
+        counts: dict[str, Any] = {name: kept.get(name, 0) for name in COUNTED}
+        return cls(**counts, **{name: Counter(kept.get(name, {})) for name in GROUPED})
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""

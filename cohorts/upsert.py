@@ -6,7 +6,7 @@ PostgreSQL gets COPY, SQLite `executemany`; nothing outside this module knows.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -64,7 +64,7 @@ def find(project_id: UUID, external_ids: Collection[str]) -> list[Known]:
     asked = orjson.dumps(list(external_ids)).decode()
     columns = ", ".join(Known._fields)
     if connection.vendor == "postgresql":
-        each, project = "SELECT jsonb_array_elements_text(%s::jsonb)", project_id
+        each, project = "SELECT jsonb_array_elements_text(%s::jsonb)", str(project_id)
     else:
         each, project = "SELECT value FROM json_each(%s)", project_id.hex
     with connection.cursor() as cursor:
@@ -75,9 +75,9 @@ def find(project_id: UUID, external_ids: Collection[str]) -> list[Known]:
         return cursor.fetchall()  # type: ignore[no-any-return]
 
 
-def distinct_ids(ids: Collection[int]) -> dict[int, str]:
+def distinct_ids(ids: Iterable[int]) -> dict[int, str]:
     """Which distinct id each of these profiles was last written from."""
-    return dict(Profile.objects.filter(id__in=ids).values_list("id", "distinct_id"))
+    return dict(Profile.objects.filter(id__in=list(ids)).values_list("id", "distinct_id"))
 
 
 def insert(project_id: UUID, people: Sequence[tuple[Person, Contact]], now: datetime) -> list[int]:
@@ -113,6 +113,15 @@ def rewrite(people: Sequence[tuple[int, Person, Contact]], now: datetime) -> Non
             f" WHERE {TABLE}.id = changed.id"
         )
         cursor.execute("TRUNCATE profile_changes")
+
+
+def commit_lazily() -> None:
+    """Lets the current transaction's commit return before it is on disk. For what is only worth something together
+    with a later, plain commit: PostgreSQL writes its log in order, so that one carries all before it; should the
+    server fall in between, this batch and its place in the cursor are lost together and read again."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 # -- The two together -------------------------------------------------------------------------------------------------
@@ -249,7 +258,7 @@ def _copy(table: str, columns: Sequence[str], rows: Iterator[tuple[Any, ...]]) -
 
 def _many(statement: str, rows: Iterator[tuple[Any, ...]]) -> None:
     with connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
+        cursor.executemany(statement, rows)  # type: ignore[arg-type]
 
 
 def _cursor() -> psycopg.Cursor:

@@ -259,3 +259,17 @@ def test_ids_that_no_column_holds_are_refused_and_counted(town, refreshed, conne
     receipt = refreshed().receipt
     assert receipt["refused"]["id_too_long"] > 0
     assert receipt["received"] == rows_of(receipt)
+
+
+def test_ten_thousand_cohorts_are_listed_in_few_statements(world, django_assert_max_num_queries):
+    from cohorts import listing
+    from integrations.mixpanel.schemas import ListedCohort
+
+    def listed(size):
+        return [ListedCohort(number, f"코호트 {number}", "", size, "", True, False) for number in range(1, 10_001)]
+
+    listing.store(world.id, listed(1))
+    with django_assert_max_num_queries(300):
+        counts = listing.store(world.id, listed(2)[:-1])
+    assert counts == {"cohorts": 9999, "new_cohorts": 0, "hidden": 0, "vanished": 1}
+    assert Cohort.objects.filter(reported_size=2, vanished_at=None).count() == 9999

@@ -1,11 +1,11 @@
-"""A worker in a process of its own, for tests that kill it. Imported by the fork server, so that each is there at once."""
+"""A worker in a process of its own, for tests that kill it. The fork server imports it, so that each starts at once."""
 
 import importlib
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifly_console.settings")
 
-import django  # noqa: E402
+import django
 
 django.setup()
 

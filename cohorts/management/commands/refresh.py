@@ -1,6 +1,7 @@
 import sys
 import time
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -49,16 +50,17 @@ class Command(BaseCommand):
 
     def _follow(self, refresh: Refresh) -> None:
         """Returns when the refresh is over. Says on stderr why it waits, and when nobody seems to take it up."""
-        began, said = time.monotonic(), None
+        began = time.monotonic()
+        said: datetime | None = None
+        warned = False
         while refresh.is_live:
             time.sleep(POLL_SECONDS)
             refresh.refresh_from_db()
             if refresh.state == RefreshState.WAITING and said != refresh.not_before:
                 said = refresh.not_before
                 self.stderr.write(_words(refresh.waiting_for, until=said))
-            unanswered = refresh.started_at is None and time.monotonic() - began > UNANSWERED_SECONDS
-            if unanswered and said != "worker":
-                said = "worker"
+            if refresh.started_at is None and time.monotonic() - began > UNANSWERED_SECONDS and not warned:
+                warned = True
                 self.stderr.write("No worker has taken the refresh up yet. Start one (`make run`); it is not lost.")
 
 
