@@ -52,6 +52,7 @@ LABELS = {
     "region": gettext_lazy("지역"),
     "state": gettext_lazy("상태"),
     "code": gettext_lazy("결과"),
+    "result": gettext_lazy("결과"),
     "cohort": gettext_lazy("코호트"),
     "version": gettext_lazy("버전"),
     "size": gettext_lazy("크기"),
@@ -67,6 +68,7 @@ LABELS = {
     "settings": gettext_lazy("설정"),
 }
 WORDS: dict[str, dict[str, Any]] = {
+    "by": {"id": gettext_lazy("사용자 ID"), "phone": gettext_lazy("전화번호"), "email": gettext_lazy("이메일")},
     "means": MEANS,
     "factor": MEANS,
     "step": STEPS,
