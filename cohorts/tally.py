@@ -41,7 +41,8 @@ class Tally:
     def of(cls, kept: dict[str, Any]) -> Self:
         """From the JSON that `as_json` gave."""
         counts: dict[str, Any] = {name: kept.get(name, 0) for name in COUNTED}
-        return cls(**counts, **{name: Counter(kept.get(name, {})) for name in GROUPED})
+        counts |= {name: Counter(kept.get(name, {})) for name in GROUPED}
+        return cls(**counts)
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""

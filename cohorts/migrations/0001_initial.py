@@ -6,199 +6,334 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0003_session'),
+        ("tenancy", "0003_session"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Cohort',
+            name="Cohort",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source_id', models.BigIntegerField()),
-                ('name', models.TextField()),
-                ('name_key', models.CharField(max_length=100)),
-                ('description', models.TextField(blank=True)),
-                ('reported_size', models.BigIntegerField(null=True)),
-                ('is_visible', models.BooleanField(default=True)),
-                ('first_seen_at', models.DateTimeField(auto_now_add=True)),
-                ('vanished_at', models.DateTimeField(null=True)),
-                ('number', models.IntegerField(default=0)),
-                ('size', models.BigIntegerField(null=True)),
-                ('joined_count', models.BigIntegerField(default=0)),
-                ('left_count', models.BigIntegerField(default=0)),
-                ('refreshed_at', models.DateTimeField(null=True)),
-                ('failed_at', models.DateTimeField(null=True)),
-                ('failure', models.CharField(blank=True, max_length=32)),
-                ('needed_at', models.DateTimeField(null=True)),
-                ('watched_at', models.DateTimeField(null=True)),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source_id", models.BigIntegerField()),
+                ("name", models.TextField()),
+                ("name_key", models.CharField(max_length=100)),
+                ("description", models.TextField(blank=True)),
+                ("reported_size", models.BigIntegerField(null=True)),
+                ("is_visible", models.BooleanField(default=True)),
+                ("first_seen_at", models.DateTimeField(auto_now_add=True)),
+                ("vanished_at", models.DateTimeField(null=True)),
+                ("number", models.IntegerField(default=0)),
+                ("size", models.BigIntegerField(null=True)),
+                ("joined_count", models.BigIntegerField(default=0)),
+                ("left_count", models.BigIntegerField(default=0)),
+                ("refreshed_at", models.DateTimeField(null=True)),
+                ("failed_at", models.DateTimeField(null=True)),
+                ("failure", models.CharField(blank=True, max_length=32)),
+                ("needed_at", models.DateTimeField(null=True)),
+                ("watched_at", models.DateTimeField(null=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.project"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Pull',
+            name="Pull",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('waiting', '대기'), ('running', '리프레시 중'), ('done', '완료'), ('failed', '실패')], default='waiting', max_length=12)),
-                ('position', models.IntegerField()),
-                ('session_id', models.TextField(blank=True)),
-                ('total', models.BigIntegerField(null=True)),
-                ('page_size', models.IntegerField(null=True)),
-                ('pages_done', models.IntegerField(default=0)),
-                ('received', models.BigIntegerField(default=0)),
-                ('counts', models.JSONField(default=dict)),
-                ('attempts', models.IntegerField(default=0)),
-                ('restarts', models.IntegerField(default=0)),
-                ('failure', models.CharField(blank=True, max_length=32)),
-                ('cohort', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cohorts.cohort')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "대기"), ("running", "리프레시 중"), ("done", "완료"), ("failed", "실패")],
+                        default="waiting",
+                        max_length=12,
+                    ),
+                ),
+                ("position", models.IntegerField()),
+                ("session_id", models.TextField(blank=True)),
+                ("total", models.BigIntegerField(null=True)),
+                ("page_size", models.IntegerField(null=True)),
+                ("pages_done", models.IntegerField(default=0)),
+                ("received", models.BigIntegerField(default=0)),
+                ("counts", models.JSONField(default=dict)),
+                ("attempts", models.IntegerField(default=0)),
+                ("restarts", models.IntegerField(default=0)),
+                ("failure", models.CharField(blank=True, max_length=32)),
+                (
+                    "cohort",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="cohorts.cohort"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('pages', models.JSONField()),
-                ('members', models.BinaryField()),
-                ('pull', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='batches', to='cohorts.pull')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("pages", models.JSONField()),
+                ("members", models.BinaryField()),
+                (
+                    "pull",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="batches", to="cohorts.pull"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Refresh',
+            name="Refresh",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('queued', '대기'), ('running', '리프레시 중'), ('waiting', '요청 한도 대기'), ('succeeded', '완료'), ('partial', '일부 실패'), ('failed', '실패')], default='queued', max_length=12)),
-                ('requested_by', models.CharField(blank=True, max_length=254)),
-                ('requested_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('fence', models.BigIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('attempts', models.IntegerField(default=0)),
-                ('not_before', models.DateTimeField(null=True)),
-                ('listed_at', models.DateTimeField(null=True)),
-                ('waiting_for', models.CharField(blank=True, max_length=32)),
-                ('failure', models.CharField(blank=True, max_length=32)),
-                ('receipt', models.JSONField(default=dict)),
-                ('cohort', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='cohorts.cohort')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.project')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "대기"),
+                            ("running", "리프레시 중"),
+                            ("waiting", "요청 한도 대기"),
+                            ("succeeded", "완료"),
+                            ("partial", "일부 실패"),
+                            ("failed", "실패"),
+                        ],
+                        default="queued",
+                        max_length=12,
+                    ),
+                ),
+                ("requested_by", models.CharField(blank=True, max_length=254)),
+                ("requested_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("fence", models.BigIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("attempts", models.IntegerField(default=0)),
+                ("not_before", models.DateTimeField(null=True)),
+                ("listed_at", models.DateTimeField(null=True)),
+                ("waiting_for", models.CharField(blank=True, max_length=32)),
+                ("failure", models.CharField(blank=True, max_length=32)),
+                ("receipt", models.JSONField(default=dict)),
+                (
+                    "cohort",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="cohorts.cohort"
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="tenancy.project"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='pull',
-            name='refresh',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pulls', to='cohorts.refresh'),
+            model_name="pull",
+            name="refresh",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="pulls", to="cohorts.refresh"
+            ),
         ),
         migrations.CreateModel(
-            name='Snapshot',
+            name="Snapshot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.IntegerField()),
-                ('state', models.CharField(choices=[('published', '적용됨'), ('held', '확인 필요'), ('discarded', '버림')], default='published', max_length=12)),
-                ('members', models.BinaryField()),
-                ('joined', models.BinaryField()),
-                ('left', models.BinaryField()),
-                ('size', models.BigIntegerField()),
-                ('joined_count', models.BigIntegerField()),
-                ('left_count', models.BigIntegerField()),
-                ('reach', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('decided_by', models.CharField(blank=True, max_length=254)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('cohort', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='snapshots', to='cohorts.cohort')),
-                ('refresh', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='cohorts.refresh')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.IntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("published", "적용됨"), ("held", "확인 필요"), ("discarded", "버림")],
+                        default="published",
+                        max_length=12,
+                    ),
+                ),
+                ("members", models.BinaryField()),
+                ("joined", models.BinaryField()),
+                ("left", models.BinaryField()),
+                ("size", models.BigIntegerField()),
+                ("joined_count", models.BigIntegerField()),
+                ("left_count", models.BigIntegerField()),
+                ("reach", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("decided_by", models.CharField(blank=True, max_length=254)),
+                ("decided_at", models.DateTimeField(null=True)),
+                (
+                    "cohort",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="snapshots", to="cohorts.cohort"
+                    ),
+                ),
+                (
+                    "refresh",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="cohorts.refresh"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='cohort',
-            name='current',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='cohorts.snapshot'),
+            model_name="cohort",
+            name="current",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="cohorts.snapshot"
+            ),
         ),
         migrations.AddField(
-            model_name='cohort',
-            name='held',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='cohorts.snapshot'),
+            model_name="cohort",
+            name="held",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="cohorts.snapshot"
+            ),
         ),
         migrations.CreateModel(
-            name='Profile',
+            name="Profile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=255)),
-                ('distinct_id', models.CharField(max_length=255)),
-                ('is_anonymous', models.BooleanField(default=False)),
-                ('phone', models.CharField(max_length=16, null=True)),
-                ('phone_raw', models.CharField(blank=True, max_length=255)),
-                ('phone_reason', models.CharField(blank=True, max_length=24)),
-                ('email', models.CharField(max_length=254, null=True)),
-                ('email_raw', models.CharField(blank=True, max_length=255)),
-                ('email_reason', models.CharField(blank=True, max_length=24)),
-                ('properties', models.JSONField(default=dict)),
-                ('digest', models.BigIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField()),
-                ('project', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("external_id", models.CharField(max_length=255)),
+                ("distinct_id", models.CharField(max_length=255)),
+                ("is_anonymous", models.BooleanField(default=False)),
+                ("phone", models.CharField(max_length=16, null=True)),
+                ("phone_raw", models.CharField(blank=True, max_length=255)),
+                ("phone_reason", models.CharField(blank=True, max_length=24)),
+                ("email", models.CharField(max_length=254, null=True)),
+                ("email_raw", models.CharField(blank=True, max_length=255)),
+                ("email_reason", models.CharField(blank=True, max_length=24)),
+                ("properties", models.JSONField(default=dict)),
+                ("digest", models.BigIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "project",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.project",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('phone__isnull', False)), fields=['phone'], name='profile_phone', opclasses=['text_pattern_ops']), models.Index(condition=models.Q(('email__isnull', False)), fields=['email'], name='profile_email', opclasses=['text_pattern_ops']), models.Index(fields=['project', '-id'], name='profile_of_project')],
-                'constraints': [models.UniqueConstraint(fields=('project', 'external_id'), name='profile_once', opclasses=['uuid_ops', 'text_pattern_ops']), models.CheckConstraint(condition=models.Q(models.Q(('phone', None), ('phone_reason__gt', '')), models.Q(('phone__isnull', False), ('phone_reason', '')), _connector='OR'), name='profile_phone_or_reason')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("phone__isnull", False)),
+                        fields=["phone"],
+                        name="profile_phone",
+                        opclasses=["text_pattern_ops"],
+                    ),
+                    models.Index(
+                        condition=models.Q(("email__isnull", False)),
+                        fields=["email"],
+                        name="profile_email",
+                        opclasses=["text_pattern_ops"],
+                    ),
+                    models.Index(fields=["project", "-id"], name="profile_of_project"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("project", "external_id"),
+                        name="profile_once",
+                        opclasses=["uuid_ops", "text_pattern_ops"],
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("phone", None), ("phone_reason__gt", "")),
+                            models.Q(("phone__isnull", False), ("phone_reason", "")),
+                            _connector="OR",
+                        ),
+                        name="profile_phone_or_reason",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='refresh',
-            index=models.Index(fields=['project', '-requested_at'], name='refresh_of_project'),
+            model_name="refresh",
+            index=models.Index(fields=["project", "-requested_at"], name="refresh_of_project"),
         ),
         migrations.AddConstraint(
-            model_name='refresh',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('queued', 'running', 'waiting'))), fields=('project',), name='refresh_live_once'),
+            model_name="refresh",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ("queued", "running", "waiting"))),
+                fields=("project",),
+                name="refresh_live_once",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refresh',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['queued', 'running', 'waiting', 'succeeded', 'partial', 'failed'])), name='refresh_state_known'),
+            model_name="refresh",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["queued", "running", "waiting", "succeeded", "partial", "failed"])),
+                name="refresh_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='refresh',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('state__in', ('queued', 'running', 'waiting'))), models.Q(models.Q(('state__in', ('queued', 'running', 'waiting')), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='refresh_finished_or_live'),
+            model_name="refresh",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("finished_at", None), ("state__in", ("queued", "running", "waiting"))),
+                    models.Q(
+                        models.Q(("state__in", ("queued", "running", "waiting")), _negated=True),
+                        ("finished_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="refresh_finished_or_live",
+            ),
         ),
         migrations.AddIndex(
-            model_name='pull',
-            index=models.Index(fields=['refresh', 'state', 'position'], name='pull_next'),
+            model_name="pull",
+            index=models.Index(fields=["refresh", "state", "position"], name="pull_next"),
         ),
         migrations.AddConstraint(
-            model_name='pull',
-            constraint=models.UniqueConstraint(fields=('refresh', 'cohort'), name='pull_once'),
+            model_name="pull",
+            constraint=models.UniqueConstraint(fields=("refresh", "cohort"), name="pull_once"),
         ),
         migrations.AddConstraint(
-            model_name='pull',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'running', 'done', 'failed'])), name='pull_state_known'),
+            model_name="pull",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "running", "done", "failed"])), name="pull_state_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='snapshot',
-            constraint=models.UniqueConstraint(fields=('cohort', 'number'), name='snapshot_number_once'),
+            model_name="snapshot",
+            constraint=models.UniqueConstraint(fields=("cohort", "number"), name="snapshot_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='snapshot',
-            constraint=models.CheckConstraint(condition=models.Q(('number__gte', 1), ('size__gte', 0)), name='snapshot_counts'),
+            model_name="snapshot",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("number__gte", 1), ("size__gte", 0)), name="snapshot_counts"
+            ),
         ),
         migrations.AddIndex(
-            model_name='cohort',
-            index=models.Index(fields=['project', 'name_key', 'id'], name='cohort_by_name'),
+            model_name="cohort",
+            index=models.Index(fields=["project", "name_key", "id"], name="cohort_by_name"),
         ),
         migrations.AddIndex(
-            model_name='cohort',
-            index=models.Index(fields=['project', '-size'], name='cohort_by_size'),
+            model_name="cohort",
+            index=models.Index(fields=["project", "-size"], name="cohort_by_size"),
         ),
         migrations.AddConstraint(
-            model_name='cohort',
-            constraint=models.UniqueConstraint(fields=('project', 'source_id'), name='cohort_once'),
+            model_name="cohort",
+            constraint=models.UniqueConstraint(fields=("project", "source_id"), name="cohort_once"),
         ),
         migrations.AddConstraint(
-            model_name='cohort',
-            constraint=models.CheckConstraint(condition=models.Q(('size', None), ('size__gte', 0), _connector='OR'), name='cohort_size_not_negative'),
+            model_name="cohort",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("size", None), ("size__gte", 0), _connector="OR"), name="cohort_size_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cohort',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('failed_at', None), ('failure', '')), models.Q(('failed_at__isnull', False), ('failure__gt', '')), _connector='OR'), name='cohort_failure_or_none'),
+            model_name="cohort",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("failed_at", None), ("failure", "")),
+                    models.Q(("failed_at__isnull", False), ("failure__gt", "")),
+                    _connector="OR",
+                ),
+                name="cohort_failure_or_none",
+            ),
         ),
     ]
