@@ -16,7 +16,7 @@ JSON = st.recursive(
 PHONE_LIKE = st.text("0123456789 +-.()/x*,０１８　－", max_size=24)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 @pytest.mark.parametrize("digits", ["22345678", "98765430"])
 def test_every_spelling_of_the_crowd_is_understood(kind, digits):
     value = kind.write(digits)
