@@ -15,10 +15,11 @@ from pyroaring import BitMap64
 
 from cohorts import membership
 from cohorts.models import Batch, Cohort, Pull, PullState
-from cohorts.profiles import read
+from cohorts.profiles import Reading, read
 from cohorts.tally import Tally
 from cohorts.turn import Turn
 from cohorts.upsert import commit_lazily, upsert
+from cohorts.writer import Writer
 from integrations.http import VendorError
 from integrations.mixpanel.errors import SessionLost
 from integrations.mixpanel.pull import Cursor
@@ -29,7 +30,7 @@ from notifly_console.lib.leases import Claim
 PAGE_SIZE = 1000
 """Mixpanel's own; larger ones are honoured but not documented (mixpanel.md §4.1)."""
 CONCURRENCY = 5
-BATCH_PAGES = 10
+BATCH_PAGES = 5
 BATCH_SECONDS = 2.0
 """Pages that come slowly are committed sooner."""
 MOST_RESTARTS = 3
@@ -91,9 +92,12 @@ def _read_pages(turn: Turn, pull: Pull, cohort: Cohort, grown: Grown) -> None:
         if not pull.session_id:
             return  # Page 0 was all there is: Mixpanel opened no session for more.
         start = Cursor(pull.session_id, pull.total, pull.page_size or PAGE_SIZE, frozenset(grown.pages))
-    with turn.client.members(cohort.source_id, page_size=PAGE_SIZE, concurrency=CONCURRENCY, start=start) as pages:
+    is_long = (pull.total or cohort.reported_size or 0) > PAGE_SIZE * BATCH_PAGES
+    members = turn.client.members(cohort.source_id, page_size=PAGE_SIZE, concurrency=CONCURRENCY, start=start)
+    with members as pages, Writer(aside=is_long) as writer:
         for batch in _batches(pages):
-            _keep(turn, pull, grown, batch)
+            reading = read([row for page in batch for row in page.rows], turn.mapping)
+            writer.do(_keep, turn, pull, grown, batch, reading)
             turn.check_time()
 
 
@@ -122,11 +126,9 @@ def _batches(pages: Iterator[EngagePage]) -> Iterator[list[EngagePage]]:
             return
 
 
-def _keep(turn: Turn, pull: Pull, grown: Grown, batch: list[EngagePage]) -> None:
+def _keep(turn: Turn, pull: Pull, grown: Grown, batch: list[EngagePage], reading: Reading) -> None:
     """Commits a batch: all of it or nothing, and nothing without the claim."""
     reached("before_batch")
-    rows = [row for page in batch for row in page.rows]
-    reading = read(rows, turn.mapping)
     if missing := sum(page.refused for page in batch):
         reading.refused["id_missing"] = missing
     tally = Tally.of(grown.tally.as_json())

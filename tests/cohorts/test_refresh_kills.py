@@ -155,7 +155,7 @@ def test_a_cohort_that_kills_every_worker_is_given_up(new_project, town, monkeyp
     class Killed(BaseException):
         pass
 
-    def die(turn, pull, grown, batch):
+    def die(_turn, pull, *_rest):
         if pull.cohort.source_id == EVERYBODY:
             raise Killed
 
