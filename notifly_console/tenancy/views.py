@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -84,11 +84,9 @@ def choose_language(request: HttpRequest) -> HttpResponse:
     """Keeps the chosen language in a cookie, and for a signed-in person in their account."""
     language = request.POST.get("language", "")
     onward = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(
-        onward, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    ):
+    if not onward.startswith("/") or not url_has_allowed_host_and_scheme(onward, allowed_hosts=None):
         onward = "/"
-    response = redirect(onward)
+    response = HttpResponseRedirect(onward)  # `redirect` would take a bare word for the name of a view
     if language in CODES:
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,

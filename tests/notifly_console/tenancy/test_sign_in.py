@@ -181,3 +181,25 @@ def test_a_mailed_link_sets_a_password_once_and_ends_every_session(world: Any, s
 
 def test_the_fourth_mail_in_a_minute_is_refused(world: Any) -> None:
     assert [ask(OWNER).status_code for _ in range(4)] == [302, 302, 302, 429]
+
+
+@pytest.mark.parametrize(
+    ("onward", "leads_to"),
+    [
+        ("/me/", "/me/"),
+        ("/me/?tab=1#places", "/me/?tab=1#places"),
+        ("home", "/"),
+        ("tenancy:mypage", "/"),
+        ("a\x00b", "/"),
+        ("//elsewhere.example", "/"),
+        ("/\\elsewhere.example", "/"),
+        ("https://elsewhere.example/", "/"),
+        ("", "/"),
+    ],
+)
+def test_choosing_a_language_leads_back_within_the_console_only(
+    client: Client, db: None, onward: str, leads_to: str
+) -> None:
+    response = client.post("/language", {"language": "ja", "next": onward})
+    assert (response.status_code, response["Location"]) == (302, leads_to)
+    assert client.cookies["console_language"].value == "ja"
