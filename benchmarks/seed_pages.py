@@ -15,13 +15,13 @@ def main() -> None:
     django.setup()
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from django.db import connection
     from django.utils import timezone
     from pyroaring import BitMap64
 
     from cohorts.models import Cohort, Profile, Snapshot
     from notifly_console.tenancy.models import Member, Project
+    from notifly_console.tenancy.session_store import SessionStore
 
     project = Project.objects.get(id=UUID(sys.argv[1]))
     cohorts, profiles = int(sys.argv[2]), int(sys.argv[3])

@@ -4,7 +4,8 @@ import uuid
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from notifly_console.tenancy.models import Project
@@ -68,6 +69,10 @@ class Profile(models.Model):
         return self.external_id
 
 
+LARGEST_FIRST = Coalesce("size", Value(-1)).desc()
+"""Cohorts by size, those that were never read at the end; in these words it is what an index of theirs holds."""
+
+
 class Cohort(models.Model):
     """A named set of profiles that Mixpanel owns. Rows stay when Mixpanel drops them, so that history can be read."""
 
@@ -117,7 +122,7 @@ class Cohort(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["project", "name_key", "id"], name="cohort_by_name"),
-            models.Index(fields=["project", "-size"], name="cohort_by_size"),
+            models.Index("project", LARGEST_FIRST, "name_key", "id", name="cohort_by_size"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from cohorts.models import LIVE, Cohort, Pull, PullState, Refresh, RefreshState
+from cohorts.models import LARGEST_FIRST, LIVE, Cohort, Pull, PullState, Refresh, RefreshState
 from notifly_console.tenancy.access import Access
 
 PAGE = 50
@@ -95,6 +95,7 @@ WAITING = RowState("waiting", _("대기"), "", "clock")
 UNREAD = RowState("unread", _("읽기 전"), "", "clock")
 OLD = RowState("old", _("오래됨"), "", "history")
 CURRENT = RowState("current", _("최신"), "green")
+STATES = {state.slug: state for state in (RUNNING, HELD, FAILED, VANISHED, HIDDEN, WAITING, UNREAD, OLD, CURRENT)}
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,8 @@ def _matching(text: str) -> Q:
 def _in_order(cohorts: QuerySet[Cohort], query: ListQuery) -> QuerySet[Cohort]:
     if query.sort == "state":
         cohorts = cohorts.annotate(rank=STATE_RANK)
+    if query.sort == "size" and query.descending:
+        return cohorts.order_by(LARGEST_FIRST, "name_key", "id")
     fields = [F(name) for name in _ORDER[query.sort]]
     first = fields[0].desc(nulls_last=True) if query.descending else fields[0].asc(nulls_last=True)
     return cohorts.order_by(first, *fields[1:], "name_key", "id")
