@@ -1,5 +1,6 @@
 """Pages that belong to no app: home, health, the error pages, and what every page is given."""
 
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 from kombu import Connection as BrokerConnection
 
+from notifly_console.lib.visitors import page_of
 from notifly_console.tasks import HEARTBEAT
 from notifly_console.tenancy.models import Member
 
@@ -85,26 +87,23 @@ def _broker_says() -> str:
 
 
 class OutageMiddleware:
-    """Answers 503 with a page that says what to do when the database doesn't answer, instead of a bare 500."""
+    """Answers 503 with a page that says what to do when the database doesn't answer a view. Where it fails before the
+    view (sessions, the person), Django asks `server_error`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        try:
-            return self.get_response(request)
-        except (OperationalError, InterfaceError) as error:
-            return outage(request, error)
+        return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponseBase | None:
-        """A view's own database error never reaches `__call__`: Django would turn it into a 500 first."""
         return outage(request, exception) if isinstance(exception, OperationalError | InterfaceError) else None
 
 
 def outage(request: HttpRequest, error: Exception) -> HttpResponse:
     """The page for a database that is away. Nothing of the request was kept, so the same request may be sent again."""
     log.error("database_unavailable", error=type(error).__name__)
-    response = render(None, "errors/503.html", {"path": request.get_full_path()}, status=503)  # type: ignore[arg-type]
+    response = render(None, "errors/503.html", {"path": page_of(request)}, status=503)  # type: ignore[arg-type]
     response.headers["Retry-After"] = "5"
     patch_cache_control(response, no_store=True)
     return response
@@ -129,6 +128,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    # No middleware sees what another one raises: Django answers for it at once, and asks here while it handles it.
+    error = sys.exception()
+    if isinstance(error, OperationalError | InterfaceError):
+        return outage(request, error)
     # Without the request: whatever broke may be what a context processor needs.
     return render(None, "errors/500.html", {"request_id": getattr(request, "request_id", "")}, status=500)  # type: ignore[arg-type]
 

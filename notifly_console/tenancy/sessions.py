@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import resolve_url
 from django.utils import timezone
 
-from notifly_console.lib.visitors import address_of
+from notifly_console.lib.visitors import address_of, page_of
 from notifly_console.tenancy.models import Session, User
 
 BEGAN = "session_began"
@@ -69,7 +69,7 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
     def handle_no_permission(self, request: HttpRequest, view_func: Callable[..., object]) -> Any:
         is_fragment = request.headers.get("HX-Request") == "true"
         came_from = urlsplit(request.headers.get("HX-Current-URL", "")) if is_fragment else None
-        onward = (came_from.path or "/") if came_from else request.get_full_path()
+        onward = (came_from.path or "/") if came_from else page_of(request)
         query = {"next": onward} | ({"ended": "1"} if has_ended(request) else {})
         address = f"{resolve_url(settings.LOGIN_URL)}?{urlencode(query)}"
         if is_fragment:
