@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from cohorts.models import LARGEST_FIRST, LIVE, Cohort, Pull, PullState, Refresh, RefreshState
 from notifly_console.tenancy.access import Access
 
-PAGE = 50
+PAGE = 30
 IS_RECENT = timedelta(hours=24)
 """How old a reading may be and still be called current."""
 QUEUE_IS_SLOW = timedelta(seconds=45)

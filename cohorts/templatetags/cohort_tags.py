@@ -3,6 +3,7 @@
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
+from uuid import UUID
 
 from django import template
 from django.template.loader import get_template
@@ -43,7 +44,7 @@ class Calm(NamedTuple):
     """All that the row of a cohort shows while nothing is wrong with it and no refresh has it in turn."""
 
     language: str | None
-    address: str
+    project_id: UUID
     source_id: int
     screen_id: str
     name: str
@@ -64,14 +65,13 @@ class Calm(NamedTuple):
 def cohort_row(context: template.Context, row: Row) -> SafeString:
     """The table's row of a cohort."""
     cohort = row.cohort
-    address = reverse("cohorts:cohort", args=[context["access"].project.id, cohort.source_id])
     if row.has_note or row.pull is not None:
         drawing = get_template("cohorts/_row.html").template  # type: ignore[attr-defined]
-        with context.push(row=row, cohort=cohort, address=address, state=row.state):
+        with context.push(row=row, cohort=cohort, address=_address(cohort), state=row.state):
             return SafeString(drawing.render(context))
     return _drawn(
         Calm(
-            *(get_language(), address, cohort.source_id, cohort.screen_id, cohort.name, cohort.description),
+            *(get_language(), cohort.project_id, cohort.source_id, cohort.screen_id, cohort.name, cohort.description),
             *(cohort.size, cohort.reported_size, cohort.number, cohort.joined_count, cohort.left_count),
             cohort.refreshed_at,
             relative(cohort.refreshed_at) if cohort.refreshed_at else "",
@@ -85,6 +85,10 @@ def _drawn(calm: Calm) -> SafeString:
     """A calm row, drawn once for as long as it shows the same: fifty of them were most of a page's time."""
     return SafeString(
         get_template("cohorts/_row.html").render(
-            {"cohort": calm, "address": calm.address, "row": None, "state": STATES[calm.state]}
+            {"cohort": calm, "address": _address(calm), "row": None, "state": STATES[calm.state]}
         )
     )
+
+
+def _address(cohort: Cohort | Calm) -> str:
+    return reverse("cohorts:cohort", args=[cohort.project_id, cohort.source_id])

@@ -24,6 +24,7 @@ def _shapes(name: str) -> str:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, extra: str = "") -> SafeString:
     """The line icon `name`, drawn in the text's colour and hidden from screen readers."""
     return format_html(
