@@ -116,10 +116,10 @@ def test_pages_have_counts_and_an_end(connected: Any, sign_in: Any) -> None:
     for number in range(1, 121):
         make.cohort(connected.project, number, f"코호트 {number:03d}")
     client = sign_in("marketer")
-    assert "코호트 120개 중 1–50" in text_of(client.get(address(connected)))
-    assert "코호트 120개 중 101–120" in text_of(client.get(address(connected), {"page": "3"}))
-    assert "코호트 120개 중 101–120" in text_of(client.get(address(connected), {"page": "99999"}))
-    assert "코호트 120개 중 1–50" in text_of(client.get(address(connected), {"page": "-1"}))
+    assert "코호트 120개 중 1–30" in text_of(client.get(address(connected)))
+    assert "코호트 120개 중 91–120" in text_of(client.get(address(connected), {"page": "4"}))
+    assert "코호트 120개 중 91–120" in text_of(client.get(address(connected), {"page": "99999"}))
+    assert "코호트 120개 중 1–30" in text_of(client.get(address(connected), {"page": "-1"}))
 
 
 @pytest.mark.parametrize("count", [3, 200])
