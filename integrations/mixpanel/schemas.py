@@ -33,9 +33,12 @@ class Region(enum.StrEnum):
 
     @property
     def base(self) -> str:
-        """The base URL, without a slash at the end; under the operator's override if there is one."""
+        """The base URL, without a slash at the end. The operator's override stands for the US host; the other regions
+        lie under it by their names."""
         override = str(settings.MIXPANEL_API_URL).rstrip("/")
-        return f"{override}/{self.value}/api" if override else f"https://{self.host}/api"
+        if not override:
+            return f"https://{self.host}/api"
+        return f"{override}/api" if self is Region.US else f"{override}/{self.value}/api"
 
     @classmethod
     def of_domain(cls, domain: Any) -> "Region | None":

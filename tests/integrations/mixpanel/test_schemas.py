@@ -239,4 +239,5 @@ def test_regions(settings: Any) -> None:
         "https://in.mixpanel.com/api",
     ]
     settings.MIXPANEL_API_URL = "http://127.0.0.1:9400/"
+    assert Region.US.base == "http://127.0.0.1:9400/api"
     assert Region.IN.base == "http://127.0.0.1:9400/in/api"
