@@ -1,5 +1,7 @@
 """코호트 상세 정보: page, dialog, its parts, and the decision about a held version."""
 
+import re
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -235,3 +237,15 @@ def test_searching_a_large_cohort_stays_one_bounded_statement(world: Any, sign_i
     shown = [int(part[:7]) for part in html.split(">user_")[1:]]
     assert len(shown) == 20
     assert all(number % 2 == 0 for number in shown)
+
+
+def test_headings_skip_no_level_and_each_pager_has_a_name_of_its_own(world: Any, sign_in: Any) -> None:
+    ids = make.profiles(world.project, 90)
+    cohort = make.cohort_with(world.project, 2785621, ids[:60], "VIP")
+    make.snapshot(cohort, ids[30:90])
+    html = text_of(sign_in("marketer").get(address(world, 2785621)))
+    levels = [int(level) for level in re.findall(r"<h([1-6])", html)]
+    assert levels[0] == 1
+    assert all(lower - upper <= 1 for upper, lower in pairwise(levels)), levels
+    pagers = re.findall(r'<nav class="pager" aria-label="([^"]+)"', html)
+    assert len(pagers) == len(set(pagers)) == 3, pagers
