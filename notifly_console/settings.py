@@ -87,8 +87,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     _database["CONN_HEALTH_CHECKS"] = True
-    # A page must answer within a second when the database is gone, so connecting may not take longer than that.
-    _database["OPTIONS"] = {"connect_timeout": 1, **_database.get("OPTIONS", {})}
+    # A page must not hang when the database is gone: a server that refuses is known at once, one that doesn't answer
+    # after two seconds (the client library takes no shorter time).
+    _database["OPTIONS"] = {"connect_timeout": 2, **_database.get("OPTIONS", {})}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = optional("REDIS_URL")

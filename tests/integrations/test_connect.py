@@ -12,6 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from integrations.budget import WINDOW
 from integrations.connect import MixpanelSettings, client_of, mixpanel_of, register, row_of
 from integrations.mixpanel.schemas import Region
 from integrations.models import Budget, Connection, Query
@@ -170,7 +171,7 @@ def test_our_own_hour_used_up_says_when_there_is_room_again(world: Any, sandbox:
     Query.objects.bulk_create([Query(budget=budget, at=oldest) for _ in range(60)])
     page = press()
     assert "시간당 요청 한도를 모두 썼습니다" in page
-    assert (timezone.localtime(oldest) + timedelta(hours=1)).strftime("%H:%M") in page
+    assert (timezone.localtime(oldest) + WINDOW).strftime("%H:%M") in page
     assert rungs(world) == {**ALL_OK, "budget": "bad", "cohorts": "skipped", "columns": "skipped"}
     assert not [entry for entry in sandbox.world.log if entry.endpoint == "cohorts/list"]
 
