@@ -183,6 +183,7 @@ def test_typing_searches_and_the_address_keeps_it(browse: Any, list_path: str) -
     expect(page.locator("#c-2785620")).to_be_visible()
     expect(page).to_have_url(re.compile(r"\?q="))
     page.locator("#c-2785620").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile(r"\?q="))
     expect(page.locator("#c-2785620")).to_be_focused()
