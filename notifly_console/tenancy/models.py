@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.sessions.base_session import AbstractBaseSession
@@ -67,10 +68,17 @@ class Project(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("프로젝트 이름"), max_length=80)
     requires_second_factor = models.BooleanField(_("관리자 2단계 인증 필수"), default=False)
+    time_zone = models.CharField(_("시간대"), max_length=64, default="Asia/Seoul")
+    """Name of the zone (IANA) in which the project's days and hours are meant."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The project's time zone."""
+        return ZoneInfo(self.time_zone)
 
     @property
     def hex(self) -> str:
