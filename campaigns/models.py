@@ -155,6 +155,11 @@ class Campaign(models.Model):
     upload = models.ForeignKey(Upload, on_delete=models.PROTECT, null=True, related_name="+")
     message = models.JSONField(default=dict)
     """`campaigns/message.py` reads it."""
+    kept = models.JSONField(default=dict)
+    """Messages of the other channels, by channel: a change of mind in the builder loses nothing."""
+    edited_by = models.CharField(max_length=254, blank=True)
+    """Who saved it last: whom a conflict is with."""
+    edited_at = models.DateTimeField(null=True)
 
     version = models.IntegerField(default=0)
     """Raised with every save of the draft; a save that was made on an older one is a conflict."""

@@ -40,6 +40,11 @@ class Right(StrEnum):
     EDIT_MEMBERS = "edit_members"
     EDIT_PROJECT = "edit_project"
     SEE_AUDIT = "see_audit"
+    SEE_CAMPAIGNS = "see_campaigns"
+    EDIT_CAMPAIGNS = "edit_campaigns"
+    LAUNCH = "launch"
+    EDIT_SENDING_RULES = "edit_sending_rules"
+    EDIT_OPT_OUTS = "edit_opt_outs"
 
 
 _ALL = frozenset(Role)
@@ -60,6 +65,11 @@ WHO_MAY: dict[Right, frozenset[Role]] = {
     Right.EDIT_MEMBERS: _ADMINS,
     Right.EDIT_PROJECT: _OWNERS,
     Right.SEE_AUDIT: _ADMINS,
+    Right.SEE_CAMPAIGNS: _ALL,
+    Right.EDIT_CAMPAIGNS: _MARKETING,
+    Right.LAUNCH: _MARKETING,
+    Right.EDIT_SENDING_RULES: _ADMINS,
+    Right.EDIT_OPT_OUTS: _MARKETING,
 }
 
 
