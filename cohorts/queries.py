@@ -221,8 +221,8 @@ class CohortPage:
 def cohort_page(access: Access, query: ListQuery, refresh: Refresh | None) -> CohortPage:
     """The rows of a page of `query`, with the turns that they have in `refresh` while it is live."""
     cohorts = access.all(Cohort)
-    wanted = _matching(query.text) & FILTERS.get(query.state, Q())
-    counts = cohorts.annotate(id_text=_id_text()).aggregate(
+    wanted = matching(query.text) & FILTERS.get(query.state, Q())
+    counts = cohorts.annotate(id_text=id_text()).aggregate(
         all=Count("id"),
         matched=Count("id", filter=wanted),
         **{name: Count("id", filter=condition) for name, condition in FILTERS.items()},
@@ -230,7 +230,7 @@ def cohort_page(access: Access, query: ListQuery, refresh: Refresh | None) -> Co
     page = CohortPage(query, [], counts)
     if not counts["matched"]:
         return page
-    found = _in_order(cohorts.annotate(id_text=_id_text()).filter(wanted), query)
+    found = _in_order(cohorts.annotate(id_text=id_text()).filter(wanted), query)
     found = found.select_related("held").only(*_SHOWN)[page.first - 1 : page.first - 1 + PAGE]
     return CohortPage(query, rows_of(list(found), refresh), counts)
 
@@ -248,11 +248,11 @@ def rows_of(cohorts: list[Cohort], refresh: Refresh | None) -> list[Row]:
     return [Row(cohort, pulls.get(cohort.pk)) for cohort in cohorts]
 
 
-def _id_text() -> Cast:
+def id_text() -> Cast:
     return Cast("source_id", CharField())
 
 
-def _matching(text: str) -> Q:
+def matching(text: str) -> Q:
     """Name, description, and the id with or without its `mixpanel_`."""
     if not text:
         return Q()

@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("notifly_console.tenancy.urls")),
     path("projects/<hex:project_id>/", include("integrations.urls")),
     path("projects/<hex:project_id>/", include("cohorts.urls")),
+    path("projects/<hex:project_id>/", include("campaigns.urls")),
 ]
 
 handler400 = pages.bad_request

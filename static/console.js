@@ -181,7 +181,7 @@
   function sayFailed(event) {
     const asker = event.detail.elt;
     const status = event.detail.xhr ? event.detail.xhr.status : 0;
-    if (!asker.matches || asker.matches("[data-poll], form[data-retry]") || status === 422) return;
+    if (!asker.matches || asker.matches("[data-poll], [data-quiet], form[data-retry]") || status === 422) return;
     const words = $("toasts");
     if (words) toast(AWAY.includes(status) ? words.dataset.away : words.dataset.failed, true);
   }

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 from pyroaring import BitMap64
 
+from campaigns.models import AudienceKind, Campaign
 from cohorts.models import (
     Cohort,
     Profile,
@@ -142,6 +143,14 @@ def connection(project: Project, **settings: Any) -> Any:
     made.set_secret(SECRET)
     made.save()
     return made
+
+
+def campaign(project: Project, **fields: Any) -> Campaign:
+    """A draft; with a `cohort`, aimed at it."""
+    if fields.get("cohort") is not None:
+        fields.setdefault("audience_kind", AudienceKind.COHORT)
+    fields.setdefault("version", 1)
+    return Campaign.objects.create(project=project, **fields)
 
 
 def hours_ago(hours: float) -> datetime:

@@ -18,6 +18,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 
 from notifly_console.tenancy.models import Member, Project, Role, User
 
@@ -119,7 +120,7 @@ def project_view(right: Right) -> Callable[[View[P]], Callable[..., HttpResponse
     """Wraps a view `(request, access, …)` whose address begins with a project id, for members who have `right`.
 
     404 for a stranger and for a missing project, 403 for a role without the right, and the set-up of a second factor
-    for an admin of a project that requires one.
+    for an admin of a project that requires one. Times are the project's zone's.
     """
 
     def wrap(view: View[P]) -> Callable[..., HttpResponseBase]:
@@ -130,7 +131,8 @@ def project_view(right: Right) -> Callable[[View[P]], Callable[..., HttpResponse
             if needs_second_factor(access):
                 return _to_second_factor(request)
             access.require(right)
-            return view(request, access, *args, **kwargs)
+            with timezone.override(access.project.zone):
+                return view(request, access, *args, **kwargs)
 
         inner.right = right  # type: ignore[attr-defined]
         return inner

@@ -76,12 +76,14 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
     cohort = factories.cohort(project, source_id=number)
     factories.snapshot(cohort, [person.pk])
     factories.connection(project)
+    campaign = factories.campaign(project, name=f"캠페인 {number}", cohort=cohort)
     return {
         "project_id": project.id,
         "member_id": member.pk,
         "invitation_id": invitation.id,
         "source_id": cohort.source_id,
         "profile_id": person.pk,
+        "campaign_id": campaign.pk,
     }
 
 

@@ -29,6 +29,7 @@ HELD_BY_OTHERS = {
     "session_data",
     "language",
     "request_id",
+    "time_zone",
     "address",
 }
 
@@ -62,7 +63,7 @@ def poison() -> set[str]:
     """Writes a hostile string into every free text column of every row; returns the columns written."""
     written = set()
     for model in apps.get_models():
-        if model._meta.app_label not in ("tenancy", "integrations", "cohorts"):
+        if model._meta.app_label not in ("tenancy", "integrations", "cohorts", "campaigns"):
             continue
         texts = [
             field

@@ -59,7 +59,7 @@ OUTSIDE = {
     "tenancy:join": ANYONE,
 }
 MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
-           "profile_id": 987654321}  # fmt: skip
+           "profile_id": 987654321, "campaign_id": None}  # fmt: skip
 
 ADDRESSES = list(every_address())
 OF_PROJECT = [address for address in ADDRESSES if "project_id" in address.arguments]

@@ -1,0 +1,181 @@
+"""캠페인 생성: the page, and its saving.
+
+The form is one; it is sent whole at every step, by htmx as one types or by a button. The answer to htmx is what stands
+in the bar below, with events that tell the other parts of the page to ask for themselves anew; to a browser without
+scripts it is the page again.
+"""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect, replace_url, trigger_client_event
+
+from campaigns import drafts, forms
+from campaigns.builder import COLUMN_LABELS, FIELDS, Problem, fresh_of, page_context, parts_of, timing_context
+from campaigns.models import Campaign
+from cohorts import choosing
+from cohorts import refresh as refreshing
+from notifly_console.audit.actions import Action
+from notifly_console.audit.record import record
+from notifly_console.tenancy.access import Access, ProjectRequest, Right, project_view
+
+REACH = {"channel", "audience_kind", "cohort_id", "upload_id"}
+"""Columns that say whom it reaches."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Right.EDIT_CAMPAIGNS)
+def new(request: Any, access: Access) -> HttpResponse:
+    """An empty builder. The first save makes the draft, under the id that the page was given."""
+    if request.method != "POST":
+        return _page(request, access, drafts.blank(access.project, uuid4(), access.user), is_new=True)
+    key = _draft_key(request.POST.get("draft", ""))
+    campaign = access.all(Campaign).filter(pk=key).first()
+    if campaign is None:
+        taken = Campaign.objects.filter(pk=key).exists()
+        campaign = drafts.blank(access.project, uuid4() if taken else key, access.user)
+    return _save(request, access, campaign)
+
+
+def _draft_key(text: str) -> UUID:
+    try:
+        return UUID(hex=text)
+    except ValueError:
+        return uuid4()
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@project_view(Right.EDIT_CAMPAIGNS)
+def edit(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """The builder of a draft or of an inactive campaign."""
+    campaign = _fetch(access, campaign_id)
+    if request.method == "POST":
+        return _save(request, access, campaign)
+    if not campaign.is_editable:
+        return redirect("campaigns:campaign", access.project.id, campaign.pk)
+    return _page(request, access, campaign)
+
+
+def _fetch(access: Access, campaign_id: UUID) -> Campaign:
+    return access.fetch(Campaign.objects.select_related("cohort", "upload"), pk=campaign_id)
+
+
+def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200, **more: Any) -> HttpResponse:
+    is_new = more.pop("is_new", False)
+    context = page_context(access, campaign, is_new=is_new) | more
+    text = request.GET.get("q", "")
+    if text:
+        context["choice"] = choosing.choice(access, text)
+    return render(request, "campaigns/builder.html", context, status=status)
+
+
+# -- Saving -----------------------------------------------------------------------------------------------------------
+def _save(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
+    """Saves what the form says, then does what its button asked for."""
+    refused = forms.onto(campaign, request.POST, access)
+    if refused:
+        problems = [Problem(name, text) for name, text in refused.by_field.items()]
+        return _not_saved(request, access, campaign, 422, problems=problems, refused=True)
+    drafts.settle(campaign)
+    try:
+        changed = drafts.save(campaign, seen=_seen(request.POST), by=access.user)
+    except drafts.Conflict as conflict:
+        return _not_saved(request, access, campaign, 409, conflict=conflict.stored)
+    except drafts.NotEditable as error:
+        return _not_saved(request, access, campaign, 409, conflict=error.stored, is_closed=True)
+    return _then(request, access, campaign, changed)
+
+
+def _seen(post: QueryDict) -> int:
+    """The version that the save is made on; after a conflict, the one that the person chose to write over."""
+    act, _colon, over = post.get("do", "").partition(":")
+    text = over if act == "mine" else post.get("version", "")
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _not_saved(request: Any, access: Access, campaign: Campaign, status: int, **why: Any) -> HttpResponse:
+    """Nothing was saved; the form keeps what was written."""
+    why.setdefault("problems", [])
+    if "conflict" in why:
+        why["differences"] = [COLUMN_LABELS[column] for column in sorted(drafts.differences(why["conflict"], campaign))]
+    if request.htmx:
+        context = {"campaign": campaign, "oob": True, "fields": FIELDS, "me": str(access.user)} | why
+        return render(request, "campaigns/_not_saved.html", context, status=status)
+    posted = request.POST.get("channel", "")
+    why["posted_channel"] = posted if posted and not campaign.channel else ""
+    return _page(request, access, campaign, status=status, **why)
+
+
+def _then(request: Any, access: Access, campaign: Campaign, changed: set[str]) -> HttpResponse:
+    act = request.POST.get("do", "")
+    if act == "leave":
+        return _go(request, reverse("campaigns:list", args=[access.project.id]))
+    if act == "refresh":
+        _refresh(request, access, campaign)
+    if not request.htmx:
+        return _again(request, access, campaign)
+    context = {"campaign": campaign, "oob": True, "fields": FIELDS, "problems": []} | timing_context(campaign)
+    response = render(request, "campaigns/_after_save.html", context)
+    if changed & REACH or act == "refresh":
+        trigger_client_event(response, "audience-changed", {}, after="settle")
+    if changed:
+        trigger_client_event(response, "draft-saved", {}, after="settle")
+    return replace_url(response, reverse("campaigns:edit", args=[access.project.id, campaign.pk]))
+
+
+def _go(request: Any, address: str) -> HttpResponse:
+    return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
+
+
+def _again(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
+    """The page again, with what was searched for."""
+    address = reverse("campaigns:edit", args=[access.project.id, campaign.pk])
+    typed = request.POST.get("cohort-q", "").strip()
+    if typed and (campaign.cohort is None or typed != campaign.cohort.name):
+        return redirect(f"{address}?{urlencode({'q': typed})}#s3")
+    return redirect(address)
+
+
+def _refresh(request: Any, access: Access, campaign: Campaign) -> None:
+    """다시 리프레시: asks for the chosen cohort, or joins what runs."""
+    access.require(Right.REFRESH)
+    if campaign.cohort is None:
+        return
+    with transaction.atomic():
+        run = refreshing.request(access.project, by=str(access.user), cohort=campaign.cohort)
+        record(
+            Action.REFRESH_REQUESTED,
+            project_id=access.project.id,
+            actor=access.user,
+            request=request,
+            target=campaign.cohort.screen_id,
+            refresh=run.id.hex,
+        )
+
+
+# -- Parts ------------------------------------------------------------------------------------------------------------
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def cohorts(request: ProjectRequest, access: Access) -> HttpResponse:
+    """The list of the combobox for the text typed so far."""
+    choice = choosing.choice(access, request.GET.get("cohort-q", ""))
+    return render(request, "campaigns/_cohort_list.html", {"choice": choice})
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def freshness(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """How old the chosen cohort is; while it is read, how far."""
+    campaign = _fetch(access, campaign_id)
+    fresh = fresh_of(access, campaign)
+    context = {"campaign": campaign, "fresh": fresh, "parts": parts_of(access, campaign.pk)}
+    response = render(request, "campaigns/_freshness.html", context)
+    if request.GET.get("running") == "1" and not (fresh and fresh.is_running):
+        trigger_client_event(response, "audience-changed", {}, after="settle")
+    return response

@@ -1,0 +1,125 @@
+// What 캠페인 생성 needs beyond htmx: moving within the combobox, marking fields that have a problem, saying when a save
+// did not get through, and a warning before one leaves with something unsaved.
+"use strict";
+
+(() => {
+  const $ = (id) => document.getElementById(id);
+  const form = () => $("builder");
+
+  // ── The combobox: the list comes from the server; this moves within it and chooses ─────────────────────────────────
+  const box = () => $("f-cohort");
+  const list = () => $("cohort-list");
+  const choices = () => [...(list() || document).querySelectorAll('[role="option"]:not([aria-disabled="true"])')];
+  const isOpen = () => box() && box().getAttribute("aria-expanded") === "true";
+
+  function activate(option) {
+    list().querySelectorAll("[data-active]").forEach((one) => delete one.dataset.active);
+    if (!option) return box().removeAttribute("aria-activedescendant");
+    option.dataset.active = "";
+    box().setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  }
+  function open() {
+    box().setAttribute("aria-expanded", "true");
+    list().hidden = false;
+  }
+  function close(restore) {
+    if (!box()) return;
+    box().setAttribute("aria-expanded", "false");
+    activate(null);
+    list().hidden = true;
+    if (restore) box().value = box().dataset.chosen;
+  }
+  function choose(option) {
+    box().value = box().dataset.chosen = option.dataset.name;
+    $("cohort").value = option.dataset.value;
+    close(false);
+    $("cohort").dispatchEvent(new Event("change", { bubbles: true }));
+  }
+  const ask = () => box().dispatchEvent(new Event("builder:open"));
+
+  document.addEventListener("keydown", (event) => {
+    if (event.target !== box() || event.isComposing) return; // Enter ends a syllable before it chooses
+    const all = choices();
+    const at = all.findIndex((one) => one.id === box().getAttribute("aria-activedescendant"));
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (!isOpen()) return ask();
+      activate(all[(at + (event.key === "ArrowDown" ? 1 : at < 0 ? 0 : -1) + all.length) % all.length]);
+    } else if (event.key === "Home" || event.key === "End" || event.key === "PageDown" || event.key === "PageUp") {
+      if (!isOpen() || at < 0) return;
+      event.preventDefault();
+      const to = { Home: 0, End: all.length - 1, PageDown: Math.min(at + 5, all.length - 1), PageUp: Math.max(at - 5, 0) };
+      activate(all[to[event.key]]);
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      if (isOpen() && all[at]) choose(all[at]);
+      else if (!isOpen()) ask();
+    } else if (event.key === "Escape" && isOpen()) {
+      event.preventDefault();
+      close(true);
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (!box()) return;
+    const option = event.target.closest('#cohort-list [role="option"]');
+    if (option) {
+      if (option.getAttribute("aria-disabled") !== "true") choose(option);
+    } else if (event.target === box() || event.target.closest("[data-combobox] .search")) {
+      if (!isOpen()) ask();
+    } else if (isOpen() && !event.target.closest("[data-combobox]")) {
+      close(true);
+    }
+  });
+  document.addEventListener("focusout", (event) => {
+    if (event.target === box() && isOpen() && event.relatedTarget && !event.relatedTarget.closest("[data-combobox]")) close(true);
+  });
+  // The name of what is chosen isn't what one searches for when the list is only opened.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt === box() && box().value === box().dataset.chosen) event.detail.parameters["cohort-q"] = "";
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!event.target || event.target.id !== "cohort-list" || document.activeElement !== box()) return;
+    const chosen = $(`option-${$("cohort").value}`);
+    if (chosen) chosen.setAttribute("aria-selected", "true");
+    open();
+    activate(box().value === box().dataset.chosen ? chosen : choices()[0]);
+    $("cohort-said").textContent = list().querySelector(".combobox__foot").textContent;
+  });
+
+  // ── Problems: a field whose place for them is filled is invalid ────────────────────────────────────────────────────
+  document.addEventListener("htmx:afterSettle", () => {
+    document.querySelectorAll(".field__errors").forEach((place) => {
+      const field = $(place.id.replace("error-", "f-"));
+      if (!field) return;
+      if (place.childElementCount) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+    });
+  });
+
+  // ── Saving: whatever was typed since the last save that got through is unsaved ─────────────────────────────────────
+  let unsaved = false;
+  let timer = 0;
+  document.addEventListener("input", (event) => {
+    if (event.target.form === form()) unsaved = true;
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt === form()) unsaved = false;
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!form() || event.detail.elt !== form()) return;
+    const status = event.detail.xhr ? event.detail.xhr.status : 0;
+    const failed = status === 0 || status >= 500 || status === 403 || status === 429;
+    if ($("not-saved")) $("not-saved").hidden = !failed;
+    if ($("saved")) $("saved").toggleAttribute("data-failed", failed);
+    clearTimeout(timer);
+    if (failed) {
+      unsaved = true;
+      timer = setTimeout(() => htmx.trigger(form(), "change"), 4000);
+    }
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (unsaved && form()) event.preventDefault();
+  });
+  document.addEventListener("submit", () => { unsaved = false; }, true);
+})();
