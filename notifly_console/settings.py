@@ -108,6 +108,9 @@ CACHES = {
 MIXPANEL_API_URL = env.str("MIXPANEL_API_URL", default="").rstrip("/")
 """An operator's override of Mixpanel's host (the stand-in); from the environment only, never from a form."""
 
+SOLAPI_API_URL = env.str("SOLAPI_API_URL", default="").rstrip("/")
+"""The same for `https://api.solapi.com`."""
+
 # -- Django -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "notifly_console.apps.ConsoleConfig",

@@ -1,4 +1,4 @@
-"""The world that tests live in: a project with its people, a stranger's project, a stand-in Mixpanel on a real socket,
+"""The world that tests live in: a project with its people, a stranger's project, stand-in vendors on a real socket,
 and no way out but loopback."""
 
 import socket
@@ -129,8 +129,9 @@ def _sandbox() -> Iterator[Any]:
 
 @pytest.fixture
 def sandbox(_sandbox: Any, settings: Any) -> Iterator[Any]:
-    """The stand-in Mixpanel in its initial state; `settings.MIXPANEL_API_URL` points at it."""
+    """The stand-in vendors in their initial state; `settings.MIXPANEL_API_URL` and `SOLAPI_API_URL` point at them."""
     _sandbox.world.reset()
     settings.MIXPANEL_API_URL = _sandbox.url
+    settings.SOLAPI_API_URL = _sandbox.solapi_url
     yield _sandbox
     _sandbox.world.reset()

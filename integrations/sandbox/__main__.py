@@ -15,7 +15,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="another seed, other people")
     options = parser.parse_args()
     try:
-        serve(SandboxConfig(people=options.people, seed=options.seed), options.port, _say)
+        serve(SandboxConfig.for_demo(options.people, options.seed), options.port, _say)
     except OSError as error:
         sys.stderr.write(f"Cannot listen on 127.0.0.1:{options.port}: {error.strerror}. Choose another --port.\n")
         return 1

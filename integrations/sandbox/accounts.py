@@ -1,4 +1,7 @@
-"""Projects and service accounts that the sandbox knows. The secrets are public: they open nothing but a sandbox."""
+"""Projects and accounts that the sandbox knows, at both vendors.
+
+The secrets are public: they open nothing but a sandbox.
+"""
 
 import base64
 import binascii
@@ -10,7 +13,7 @@ NEW_PROJECT = 2_855_237
 EU_PROJECT = 3_100_777
 OTHER_COMPANY_PROJECT = 2_900_001
 
-SECRET = "sandbox-secret"  # noqa: S105 - see the module's first line
+SECRET = "sandbox-secret"  # noqa: S105 - see the module's docstring
 USERNAME = "notifly-demo.1a2b3c.mp-service-account"
 CONSUMER = "notifly-consumer.2b3c4d.mp-service-account"
 ADMIN = "notifly-admin.3c4d5e.mp-service-account"
@@ -22,6 +25,12 @@ NEW_USERNAME = "notifly-new.8b9c0d.mp-service-account"
 EU_USERNAME = "notifly-eu.9c0d1e.mp-service-account"
 PROJECT_SECRET = "5a6b7c8d9e0f1a2b3c4d5e6f7a8b9c0d"  # noqa: S105
 """The older kind of credential: belongs to one project, sent as user name with an empty password."""
+
+SOLAPI_API_KEY = "NCSANDBOXHARU001"
+SOLAPI_API_SECRET = "SANDBOXSECRETOFHARUTABLE00000001"  # noqa: S105 - see the module's docstring
+SOLAPI_OTHER_API_KEY = "NCSANDBOXOTHER02"
+SOLAPI_OTHER_API_SECRET = "SANDBOXSECRETOFOTHERSHOP00000002"  # noqa: S105
+"""Another company's: no Kakao channel, one sender number, next to no money."""
 
 DOMAINS = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.mixpanel.com"}
 

@@ -3,6 +3,7 @@
 world.faults.add("rate_limited", endpoint="engage", page=3)                     # once
 world.faults.add("html_503", times=2)                                           # the next two requests
 world.faults.add("cut_body", endpoint="engage", times=None, every=7, after=2)   # each 7th, past the first two
+world.faults.add("done_then_cut", endpoint="groups/send", times=None, share=0.05)   # 5 in 100, always the same ones
 """
 
 import threading
@@ -47,16 +48,37 @@ CONTENT = {
     "no_results": "200, but without `results`",
 }
 
-KINDS = {**DOOR, **BREAKDOWN, **TRANSPORT, **CONTENT}
+UNDONE = {
+    "html_429": "429 with an HTML page (`retry_after`); nothing is done",
+    "cut_before": "closes the connection before anything is done",
+    "reset_before": "resets it before anything is done",
+    "slow_before": "waits `seconds`, and does the work only then, whether or not the client is still there",
+}
+"""SOLAPI only. Together with those of the first two kinds, they strike before any work."""
+
+DONE = {
+    "done_then_cut": "the work is done, and the connection closed without an answer (as `cut`)",
+    "done_then_reset": "the same, by a reset",
+    "done_then_500": "the work is done, and the answer is a 500, JSON",
+    "done_then_502": "the work is done, and the answer is a 502, an HTML page",
+    "half_done_then_cut": "of messages that are added, half are taken; then as `done_then_cut`",
+    "nonsense": "200 with JSON that says nothing",
+    "wrong_shape": "200 with the right fields in wrong types",
+    "empty_200": "200 without a body",
+}
+"""SOLAPI only: the work is done, and the answer doesn't say so."""
+
+KINDS = {**DOOR, **BREAKDOWN, **TRANSPORT, **CONTENT, **UNDONE, **DONE}
+VENDORS = ("mixpanel", "solapi")
 
 
 @dataclass(slots=True)
 class Fault:
     """One fault, the requests that it is meant for, and how often it strikes.
 
-    A criterion that is None matches everything. `endpoint` is `engage`, `cohorts/list`, `engage/properties`,
-    `engage/stats`, `me` or `service-accounts`. `times` None is for ever; `after` lets that many matching requests pass
-    first; of the rest every `every`-th is struck.
+    A criterion that is None matches everything. `endpoint` is `engage`, `cohorts/list`, … (`docs/sandbox.md`).
+    `times` None is for ever; `after` lets that many matching requests pass first; of the rest every `every`-th is
+    struck, and of those the `share` from 0 to 1, always the same ones.
     """
 
     kind: str
@@ -64,9 +86,11 @@ class Fault:
     page: int | None = None
     cohort: int | None = None
     project: int | None = None
+    vendor: str | None = None
     times: int | None = 1
     every: int = 1
     after: int = 0
+    share: float = 1.0
     seconds: float = 1.0
     rows: int = 1
     megabytes: float = 70.0
@@ -81,14 +105,26 @@ class Fault:
             raise ValueError(f"no such fault: {self.kind!r}; there are {', '.join(sorted(KINDS))}")
         if self.every < 1 or (self.times is not None and self.times < 1):
             raise ValueError("every and times start at 1 (times: null for always)")
+        if not 0 < self.share <= 1:
+            raise ValueError("share is more than 0, and 1 at most")
+        if self.vendor not in (None, *VENDORS):
+            raise ValueError(f"vendor is one of {', '.join(VENDORS)}")
+        if self.kind in UNDONE or self.kind in DONE:
+            self.vendor = "solapi"
 
-    def strikes(self, endpoint: str, page: int | None, cohort: int | None, project: int | None) -> bool:
+    def strikes(
+        self, endpoint: str, page: int | None, cohort: int | None, project: int | None, vendor: str = "mixpanel"
+    ) -> bool:
         """Whether this request is hit. Counts it."""
+        if self.vendor is not None and self.vendor != vendor:
+            return False
         wanted = ((self.endpoint, endpoint), (self.page, page), (self.cohort, cohort), (self.project, project))
         if any(want is not None and want != is_ for want, is_ in wanted):
             return False
         self.seen += 1
         if self.seen <= self.after or (self.seen - self.after) % self.every:
+            return False
+        if (self.seen * 2_654_435_761 + self.id * 40_503) >> 7 & 0xFFFF >= self.share * 0x10000:
             return False
         if self.times is not None and self.struck >= self.times:
             return False
@@ -127,10 +163,19 @@ class FaultBook:
         with self._lock:
             return list(self._faults)
 
-    def take(self, endpoint: str, page: int | None, cohort: int | None, project: int | None) -> list[Fault]:
+    def take(
+        self,
+        endpoint: str,
+        page: int | None = None,
+        cohort: int | None = None,
+        project: int | None = None,
+        vendor: str = "mixpanel",
+    ) -> list[Fault]:
         """The faults that hit this request."""
+        if not self._faults:
+            return []
         with self._lock:
-            return [fault for fault in self._faults if fault.strikes(endpoint, page, cohort, project)]
+            return [fault for fault in self._faults if fault.strikes(endpoint, page, cohort, project, vendor)]
 
 
 def first_of(faults: Iterable[Fault], kinds: Iterable[str]) -> Fault | None:

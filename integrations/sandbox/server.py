@@ -8,6 +8,7 @@ with SandboxServer(SandboxConfig(people=2_000)) as sandbox:
 import contextlib
 import signal
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -15,14 +16,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from integrations.sandbox.accounts import PROJECT, SECRET, USERNAME
+from integrations.sandbox import mixpanel, solapi
+from integrations.sandbox.accounts import PROJECT, SECRET, SOLAPI_API_KEY, SOLAPI_API_SECRET, USERNAME
 from integrations.sandbox.control import PREFIX, control
-from integrations.sandbox.mixpanel import answer
 from integrations.sandbox.wire import Answer, Asked, as_json
 from integrations.sandbox.world import SandboxConfig, World
 
 HOST = "127.0.0.1"
-MAX_REQUEST_BYTES = 8 * 1024 * 1024
+MAX_REQUEST_BYTES = 20 * 1024 * 1024
 DRIP_PIECES = 20
 
 
@@ -43,12 +44,16 @@ class Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             self.close_connection = True
-            self._send(as_json({"error": "the body needs a Content-Length of at most 8 MiB"}, 413), world.ended)
+            self._send(as_json({"error": "the body needs a Content-Length of at most 20 MiB"}, 413), world.ended)
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked = Asked(self.command, self.path, headers, body)
         ended = world.ended
-        reply = control(world, asked) if asked.path.startswith(PREFIX) else answer(world, asked)
+        if asked.path.startswith(PREFIX):
+            reply = control(world, asked)
+        else:
+            vendor = solapi if asked.path.startswith(f"{solapi.PREFIX}/") else mixpanel
+            reply = vendor.answer(world, asked)
         try:
             self._send(reply, ended)
         except (ConnectionError, TimeoutError):
@@ -75,9 +80,9 @@ class Handler(BaseHTTPRequestHandler):
         try:
             if reply.wait:
                 ended.wait(reply.wait)
-            if reply.cut == "whole":
+            if reply.cut in ("whole", "reset"):
                 release()
-                self._hang_up()
+                self._hang_up(reset=reply.cut == "reset")
                 return
             self.send_response_only(reply.status)
             self.send_header("Date", self.date_time_string())
@@ -111,11 +116,15 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.wfile.flush()
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, reset: bool = False) -> None:
         self.close_connection = True
         with contextlib.suppress(OSError):
             self.wfile.flush()
-            self.connection.shutdown(socket.SHUT_RDWR)
+            if reset:  # closed with nothing to wait for, it sends RST
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.server.reset(self.connection)
+            else:
+                self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: requests are in `world.log`."""
@@ -143,8 +152,17 @@ class Listener(ThreadingHTTPServer):
     def shutdown_request(self, request: Any) -> None:
         """The connection is over."""
         with self._open_lock:
+            known = request in self._open
             self._open.discard(request)
-        super().shutdown_request(request)
+        if known:
+            super().shutdown_request(request)
+        else:
+            self.close_request(request)
+
+    def reset(self, request: socket.socket) -> None:
+        """This connection is to end without a goodbye."""
+        with self._open_lock:
+            self._open.discard(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no error; anything else is shown."""
@@ -175,6 +193,11 @@ class SandboxServer:
         if self._listener is None:
             raise RuntimeError("the sandbox isn't running")
         return f"http://{HOST}:{self._listener.server_address[1]}"
+
+    @property
+    def solapi_url(self) -> str:
+        """What stands for https://api.solapi.com."""
+        return self.url + solapi.PREFIX
 
     def start(self) -> "SandboxServer":
         """Listen. Raises OSError when the port is taken."""
@@ -218,4 +241,6 @@ def serve(config: SandboxConfig, port: int, say: Callable[[str], Any]) -> None:
     with contextlib.suppress(KeyboardInterrupt), SandboxServer(config, port) as sandbox:
         say(f"Mixpanel sandbox: {sandbox.url} ({config.people:,} people, seed {config.seed})")
         say(f"  project {PROJECT}, service account {USERNAME}, secret {SECRET}")
+        say(f"SOLAPI sandbox: {sandbox.solapi_url}")
+        say(f"  API key {SOLAPI_API_KEY}, API secret {SOLAPI_API_SECRET}")
         threading.Event().wait()

@@ -32,7 +32,7 @@ class Answer:
     """One HTTP answer, and how to mistreat it on the way.
 
     `wait` seconds pass before it; `drip` spreads the body over that many seconds; `cut` is None, `whole` (nothing is
-    sent) or `body` (half of it is). `release` is called just before the last byte.
+    sent), `reset` (the same, by a reset) or `body` (half of it is). `release` is called just before the last byte.
     """
 
     status: int = 200

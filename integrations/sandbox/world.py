@@ -4,6 +4,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
 from typing import Any
 
 from pyroaring import BitMap
@@ -12,17 +13,23 @@ from integrations.sandbox.accounts import ACCOUNTS, EU_PROJECT, PROJECT, PROJECT
 from integrations.sandbox.cohorts import Cohorts, catalogue
 from integrations.sandbox.faults import FaultBook
 from integrations.sandbox.people import Crowd
+from integrations.sandbox.solapi_book import Book
 
 HOUR = 3600.0
 LOG_ENTRIES = 20_000
 SESSIONS = 10_000
-CHOICES = {"profileless_rows": ("empty", "missing", "mixed"), "all_users_adds": ("profileless", "everybody")}
+CHOICES = {
+    "profileless_rows": ("empty", "missing", "mixed"),
+    "all_users_adds": ("profileless", "everybody"),
+    "short_of_money": ("send", "add"),
+    "price_shape": ("map", "empty_list"),
+}
 CROWD_FIELDS = ("people", "seed", "phone_share", "mobile_share")
 
 
 @dataclass(slots=True)
 class SandboxConfig:
-    """How the sandbox behaves. Where the real Mixpanel's behaviour is unknown, both ways are a field here."""
+    """How the sandbox behaves. Where a real vendor's behaviour is unknown, both ways are a field here."""
 
     people: int = 20_000
     seed: int = 1
@@ -51,6 +58,37 @@ class SandboxConfig:
     latency_ms: float = 0.0
     """Added to every answer of the Query API."""
     cache_megabytes: float = 96.0
+    # -- SOLAPI
+    report_seconds: float = 0.0
+    """From the moment a group is sent until the first of its messages is reported on."""
+    reports_per_second: float = 0.0
+    """How fast the reports of a group follow each other; 0: all at once."""
+    failure_share: float = 0.0
+    """How many of the messages to ordinary numbers fail, from 0 to 1; always the same numbers."""
+    kakao_night: bool = False
+    """Whether brand messages fail (3108) before 08:00 and from 20:50, Korean time, by the sandbox's clock."""
+    brand_fallback: bool = True
+    """Whether a brand message that can't be delivered is replaced by a text message, unless `disableSms`."""
+    rare_syllables: bool = False
+    """Whether a text message may have syllables outside KS X 1001."""
+    short_of_money: str = "send"
+    """With an empty account, what refuses: `send` (402), or already `add` (1030 for each message)."""
+    price_shape: str = "map"
+    """`price` of a group: `{"82": {…}}`, or `{"82": []}` as in SOLAPI's own samples."""
+    clock_skew_seconds: float = 0.0
+    """How far SOLAPI's clock is ahead of the real time when it judges a signature."""
+
+    @classmethod
+    def for_demo(cls, people: int, seed: int) -> "SandboxConfig":
+        """What a person tries: reports that take a moment, some failures, no brand messages at night."""
+        return cls(
+            people=people,
+            seed=seed,
+            report_seconds=2.0,
+            reports_per_second=2_000.0,
+            failure_share=0.03,
+            kakao_night=True,
+        )
 
     def changed(self, changes: dict[str, Any]) -> "SandboxConfig":
         """A copy with these fields. Raises ValueError for an unknown field or a value of another type."""
@@ -78,6 +116,19 @@ class Clock:
         """Seconds since 1970."""
         return time.time() + self.ahead
 
+    def move_to(self, moment: str | float) -> float:
+        """Make it this moment: seconds since 1970, or ISO 8601 with a zone. Returns the new now.
+
+        Raises ValueError for a text that is no such moment.
+        """
+        if isinstance(moment, str):
+            at = datetime.fromisoformat(moment)
+            if at.tzinfo is None:
+                raise ValueError("a moment needs its zone, as in 2026-11-25T12:00+09:00")
+            moment = at.timestamp()
+        self.ahead = moment - time.time()
+        return moment
+
     def advance(self, seconds: float) -> float:
         """Let time pass. Returns the new now."""
         self.ahead += seconds
@@ -100,6 +151,7 @@ class LogEntry:
     params: dict[str, Any]
     status: int
     faults: tuple[str, ...]
+    vendor: str = "mixpanel"
 
     def as_json(self) -> dict[str, Any]:
         """Its fields."""
@@ -220,7 +272,8 @@ class World:
         self.reset()
 
     def reset(self) -> None:
-        """Back to the beginning: config, clock, people, cohorts, faults, budget, sessions, log. Ends slow answers."""
+        """Back to the beginning: settings, clock, people, cohorts, faults, budget, sessions, log, all that was sent.
+        Ends slow answers."""
         self.ended.set()
         with self.lock:
             self.ended = threading.Event()
@@ -234,6 +287,7 @@ class World:
             self.projects: dict[int, Project] = {project.id: project for project in PROJECTS}
             self.accounts: list[Account] = list(ACCOUNTS)
             self._populate()
+            self.solapi = Book(self)
 
     def _populate(self) -> None:
         config = self.config

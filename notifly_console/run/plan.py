@@ -28,7 +28,7 @@ class Program:
 def programs(
     *, var_dir: Path, port: int, sandbox: list[str] | None, sqlite: bool, broker: embedded.Broker
 ) -> list[Program]:
-    """The programs of this console: broker, stand-in Mixpanel (its command line, if any), workers, clock, web."""
+    """The programs of this console: broker, stand-in vendors (their command line, if any), workers, clock, web."""
     found: list[Program] = []
     if broker.socket is not None:
         found.append(Program("broker", 10, embedded.valkey_command(broker.socket)))

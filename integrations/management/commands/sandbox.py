@@ -9,7 +9,7 @@ from integrations.sandbox.world import SandboxConfig
 
 
 class Command(BaseCommand):
-    help = "Runs the stand-in Mixpanel on 127.0.0.1 until it is stopped (docs/sandbox.md)."
+    help = "Runs the stand-in Mixpanel and SOLAPI on 127.0.0.1 until it is stopped (docs/sandbox.md)."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="another seed, other people")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        config = SandboxConfig(people=options["people"], seed=options["seed"])
+        config = SandboxConfig.for_demo(options["people"], options["seed"])
         try:
             serve(config, options["port"], self._say)
         except OSError as error:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
 from notifly_console.lib import embedded
 from notifly_console.run import leftovers, preflight, supervise
 from notifly_console.run.demo import Demo, make_demo
@@ -20,7 +21,7 @@ from notifly_console.run.preflight import CannotStart
 
 
 class Command(BaseCommand):
-    help = "Runs web, workers, clock, broker and a stand-in Mixpanel on this machine until Ctrl-C (docs/operations.md)."
+    help = "Runs web, workers, clock, broker and stand-in vendors on this machine until Ctrl-C (docs/operations.md)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", default=os.environ.get("PORT") or "8000", help="else PORT, else 8000")
@@ -87,7 +88,12 @@ class Command(BaseCommand):
             lines += [
                 f"  연습용 Mixpanel(유저 {people:,}명)에 연결되어 있습니다. 리프레시를 눌러 보세요.",
                 f"  Connected to a stand-in Mixpanel with {people:,} people (MIXPANEL_API_URL={stand_in}).",
-                "  The real Mixpanel instead: DEMO=0 make run",
+                "  보낸 메시지는 연습용 SOLAPI가 받습니다. 휴대폰에 도착한 모습:",
+                f"  What is sent goes to a stand-in SOLAPI ({stand_in}/solapi). What the phones received:",
+                f"                      {stand_in}/_sandbox/phones",
+                f"  SOLAPI API key      {SOLAPI_API_KEY}",
+                f"  SOLAPI API secret   {SOLAPI_API_SECRET}",
+                "  The real vendors instead: DEMO=0 make run",
             ]
         logs = os.path.relpath(self.var_dir / "log")
         lines += [f"  로그 Logs: {logs}/ · 종료 Stop: Ctrl-C", ""]
@@ -100,6 +106,7 @@ class Command(BaseCommand):
         sandbox = None
         if sandbox_port is not None:
             os.environ["MIXPANEL_API_URL"] = f"http://127.0.0.1:{sandbox_port}"
+            os.environ["SOLAPI_API_URL"] = f"http://127.0.0.1:{sandbox_port}/solapi"
             manage = str(settings.BASE_DIR / "manage.py")
             sandbox = [sys.executable, manage, "sandbox", "--port", str(sandbox_port), "--people", str(people)]
         found = programs(
@@ -123,8 +130,8 @@ def _wants_demo() -> bool:
 
 
 def _wants_sandbox() -> bool:
-    """An operator who names a host for Mixpanel wants that one."""
-    return _wants_demo() and not settings.MIXPANEL_API_URL
+    """An operator who names a vendor's host wants that one."""
+    return _wants_demo() and not settings.MIXPANEL_API_URL and not settings.SOLAPI_API_URL
 
 
 def _number(name: str, text: str, least: int, most: int) -> int:
@@ -146,4 +153,4 @@ def _kept_free_port(file: Path) -> int:
             found = int(probe.getsockname()[1])
         file.write_text(str(found))
         return found
-    raise CannotStart("No port on 127.0.0.1 is free for the stand-in Mixpanel.")
+    raise CannotStart("No port on 127.0.0.1 is free for the stand-in vendors.")

@@ -10,6 +10,8 @@ from integrations.sandbox.accounts import PROJECT, SECRET, USERNAME
 from integrations.sandbox.server import SandboxServer
 from integrations.sandbox.world import SandboxConfig
 
+from .solapi_asker import SolapiAsker
+
 PEOPLE = 3_000
 
 
@@ -74,3 +76,12 @@ def mixpanel(_asked_sandbox: SandboxServer) -> Iterator[Asker]:
 
 def ids(rows: list[dict[str, Any]]) -> list[str]:
     return [str(row["$distinct_id"]) for row in rows]
+
+
+@pytest.fixture
+def solapi(_asked_sandbox: SandboxServer) -> Iterator[SolapiAsker]:
+    _asked_sandbox.world.reset()
+    asker = SolapiAsker(_asked_sandbox)
+    yield asker
+    asker.http.close()
+    _asked_sandbox.world.reset()
