@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
-from integrations.models import Connection
+from integrations.models import Connection, InboundPage
 from integrations.rotate import UNREADABLE, keys_in_use, wrong_keys
 
 
@@ -18,7 +18,7 @@ def keys_of_credentials(databases: Sequence[str] | None = None, **_: Any) -> lis
     if "default" not in (databases or ()):
         return []
     tables = set(connections["default"].introspection.table_names())
-    if not {Connection._meta.db_table, "mfa_authenticator"} <= tables:
+    if not {Connection._meta.db_table, InboundPage._meta.db_table, "mfa_authenticator"} <= tables:
         return []
     found: list[CheckMessage] = []
     for key_id, count in sorted(keys_in_use().items()):

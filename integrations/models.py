@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from django.conf import settings as conf
 from django.db import models
+from django.db.models import Q
 
 from notifly_console.lib.crypto import KeyRing, Secret
-from notifly_console.tenancy.models import Project
+from notifly_console.tenancy.models import ApiKey, Project
 
 
 class Kind(models.TextChoices):
@@ -36,7 +37,7 @@ class Connection(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["project", "kind"], name="connection_once"),
-            models.CheckConstraint(condition=models.Q(kind__in=Kind.values), name="connection_kind_known"),
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="connection_kind_known"),
         ]
 
     def __str__(self) -> str:
@@ -103,3 +104,85 @@ class Place(models.Model):
 
     def __str__(self) -> str:
         return f"{self.budget_id} {self.holder}"
+
+
+class InboundKind(models.TextChoices):
+    """What an outside system calls us about. Each kind is handed over to exactly one handler (`inbox.py`)."""
+
+    COHORT_PAGE = "cohort_page", "Mixpanel cohort page"
+
+
+class InboundState(models.TextChoices):
+    """How far the console is with a page that it has acknowledged."""
+
+    NEW = "new"
+    TAKEN = "taken"
+    """Read into what it belongs to; that isn't settled yet."""
+    APPLIED = "applied"
+    DROPPED = "dropped"
+
+
+class InboundPage(models.Model):
+    """One call from outside as it came: acknowledged only once it is here. Its id is the order of arrival. The body is
+    compressed and sealed, and goes some days after it was settled."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    kind = models.CharField(max_length=24, choices=InboundKind.choices)
+    subject = models.BigIntegerField(default=0)
+    """What it is about, so that its handler finds its own: of a cohort page, Mixpanel's cohort id."""
+    fingerprint = models.CharField(max_length=64)
+    """SHA-256 of what it says; the same page again is a repeat."""
+    envelope = models.JSONField(default=dict)
+    """What it says beside the people, by the handler's names."""
+    body = models.BinaryField()
+    sealed_with = models.CharField(max_length=16)
+    """The id of the key that opens the body."""
+    size = models.IntegerField()
+    """Bytes as they came over the wire."""
+    state = models.CharField(max_length=12, choices=InboundState.choices, default=InboundState.NEW)
+    reason = models.CharField(max_length=48, blank=True)
+    """Why it was dropped."""
+    repeats = models.IntegerField(default=0)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="+")
+    received_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(null=True)
+    """When it was applied or dropped."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "kind", "fingerprint"], name="inbound_once"),
+            models.CheckConstraint(condition=Q(kind__in=InboundKind.values), name="inbound_kind_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=["new", "taken"], settled_at=None)
+                | Q(state__in=["applied", "dropped"], settled_at__isnull=False),
+                name="inbound_settled_or_open",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["project", "kind", "subject", "id"], condition=Q(state="new"), name="inbound_new"),
+            models.Index(fields=["settled_at"], condition=Q(settled_at__isnull=False), name="inbound_settled"),
+            models.Index(fields=["project", "-id"], name="inbound_of_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.kind} {self.state}"
+
+
+class Inlet(models.Model):
+    """What a project's webhook for Mixpanel knows: whose pages it takes, and how their people are read while no
+    service account is connected (a connection's settings win, so that both roads have one identity)."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    mixpanel_project_id = models.BigIntegerField(null=True)
+    """Of the first page that came. Pages of another one are refused."""
+    bound_at = models.DateTimeField(null=True)
+    phone_column = models.CharField(max_length=255, default="$phone")
+    email_column = models.CharField(max_length=255, default="$email")
+    identity_column = models.CharField(max_length=255, blank=True)
+    drop_unknown = models.BooleanField(default=False)
+    refused_at = models.DateTimeField(null=True)
+    """When a call was last turned away, and why."""
+    refused_reason = models.CharField(max_length=48, blank=True)
+
+    def __str__(self) -> str:
+        return f"inlet of {self.project_id}"

@@ -12,6 +12,7 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.db.models import QuerySet
 
+from integrations import inbox
 from integrations.models import Connection
 from notifly_console.lib.crypto import CannotOpen, KeyRing, key_id_of
 from notifly_console.tenancy import seeds
@@ -29,10 +30,12 @@ class Outcome:
 
 
 def keys_in_use() -> Counter[str]:
-    """How many sealed values there are under each key id: secrets of connections and seeds of second factors."""
+    """How many sealed values there are under each key id: secrets of connections, seeds of second factors, and calls
+    that are still kept."""
     counts: Counter[str] = Counter()
     for token in _sealed().values_list("sealed_secret", flat=True).iterator(chunk_size=2000):
         counts[_key_of(token)] += 1
+    counts.update(inbox.keys_in_use())
     try:
         counts.update(seeds.keys_in_use())
     except CannotOpen:
@@ -51,12 +54,15 @@ def wrong_keys() -> list[str]:
                 row.secret()
         except CannotOpen:
             wrong.append(key_id)
+            continue
+        if inbox.wrong_key(key_id):
+            wrong.append(key_id)
     return wrong
 
 
 def reseal() -> Iterator[Outcome]:
-    """Seals every value under the newest key, giving an outcome for each connection that wasn't, and one for all
-    second factors. What can't be opened is left as it is and said."""
+    """Seals every value under the newest key, giving an outcome for each connection and call that wasn't, and one for
+    all second factors. What can't be opened is left as it is and said."""
     ring: KeyRing = settings.CREDENTIALS_KEYS
     stale = _sealed().exclude(sealed_secret__startswith=f"v1.{ring.sealing_id}.").order_by("pk")
     for row in stale.iterator(chunk_size=500):
@@ -66,11 +72,13 @@ def reseal() -> Iterator[Outcome]:
             yield Outcome("second factor")
     except CannotOpen as problem:
         yield Outcome("second factors", str(problem))
+    for words in inbox.reseal():
+        yield Outcome("call from outside", words)
 
 
 def forget(key_id: str) -> tuple[int, int]:
-    """Gives up what was sealed under a lost key: connections stay, without a secret, and second factors go. Returns
-    how many of each. Raises ValueError for a key that is in the ring, since that one isn't lost."""
+    """Gives up what was sealed under a lost key: connections stay, without a secret; second factors and kept calls go.
+    Returns how many connections and factors. Raises ValueError for a key that is in the ring: that one isn't lost."""
     ring: KeyRing = settings.CREDENTIALS_KEYS
     if key_id in ring.keys:
         raise ValueError(f"The key {key_id} is in CREDENTIALS_KEYS: what it sealed can be re-sealed.")
@@ -83,6 +91,7 @@ def forget(key_id: str) -> tuple[int, int]:
         if any(f":{mark}" in f":{value}" for value in row.data.values() if isinstance(value, str))
     ]
     Authenticator.objects.filter(pk__in=lost).delete()
+    inbox.forget_key(key_id)
     return connections, len(lost)
 
 

@@ -56,6 +56,11 @@ app.conf.update(
             "schedule": 3600.0,
             "options": {"expires": 3600},
         },
+        "forget calls from outside that were settled": {
+            "task": "integrations.prune",
+            "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
         "forget what is past its time": {
             "task": "cohorts.prune",
             "schedule": 3600.0,

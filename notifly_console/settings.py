@@ -139,6 +139,7 @@ MIDDLEWARE = [
     "notifly_console.headers.SecurityHeadersMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "integrations.webhooks.InboundMiddleware",
     "notifly_console.pages.OutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path, register_converter
 from django.views.generic import RedirectView
 
+from integrations import webhooks
 from notifly_console import pages
 from notifly_console.lib.addresses import HexId
 
@@ -17,6 +18,7 @@ urlpatterns = [
     path("favicon.ico", login_not_required(RedirectView.as_view(url=settings.STATIC_URL + "icons/favicon.svg"))),
     path("accounts/", include("notifly_console.tenancy.account_urls")),
     path("", include("notifly_console.tenancy.urls")),
+    path("mixpanel/projects/<str:inlet>/cohorts", webhooks.mixpanel_cohorts, name="mixpanel_cohorts"),
     path("projects/<hex:project_id>/", include("integrations.urls")),
     path("projects/<hex:project_id>/", include("cohorts.urls")),
     path("projects/<hex:project_id>/", include("campaigns.urls")),

@@ -135,3 +135,18 @@ def sandbox(_sandbox: Any, settings: Any) -> Iterator[Any]:
     settings.SOLAPI_API_URL = _sandbox.solapi_url
     yield _sandbox
     _sandbox.world.reset()
+
+
+@pytest.fixture
+def pusher(world: World) -> Any:
+    """Calls the webhook of the world's project with a live key (`tests/integrations/pushing.py`)."""
+    from integrations import inbox, inlets, webhooks
+    from tests import factories
+    from tests.integrations.pushing import Pusher
+
+    # What the webhook keeps in its process' memory is of other tests.
+    webhooks.FAILURES.clear()
+    webhooks._proven.clear()
+    inlets._noted.clear()
+    inbox._waiting.clear()
+    return Pusher(world.id, factories.api_key(world.project))

@@ -155,3 +155,11 @@ def campaign(project: Project, **fields: Any) -> Campaign:
 
 def hours_ago(hours: float) -> datetime:
     return timezone.now() - timedelta(hours=hours)
+
+
+def api_key(project: Project) -> tuple[str, str]:
+    """A live key pair of the project, as it is entered in Mixpanel."""
+    from notifly_console.tenancy.keys import issue
+
+    issued = issue(project)
+    return issued.key.access_key, issued.secret.reveal()

@@ -152,7 +152,7 @@ def read_json(body: bytes) -> Any:
 
     Real pages hold such rows here and there, so these are mended in the bytes, and orjson reads the page; it is four
     times as fast as the careful reader, who is left with what it would round (huge integers) or still refuses."""
-    if not _has_huge(body):
+    if not has_huge_number(body):
         try:
             return _read_fast(body)
         except orjson.JSONDecodeError:
@@ -185,7 +185,8 @@ def _mended(body: bytes) -> bytes:
     return b"".join((*parts, body[end:])) if parts else body
 
 
-def _has_huge(body: bytes) -> bool:
+def has_huge_number(body: bytes) -> bool:
+    """Whether a number in it may have more digits than fit 64 bits. Strings of digits may look like one."""
     zeros = body.translate(_ALL_DIGITS_ZERO)
     return b"0" * 20 in zeros and any(mark in zeros for mark in _MAYBE_HUGE)
 
@@ -195,7 +196,7 @@ def _read_carefully(body: bytes) -> Any:
         value = json.loads(
             body.decode("utf-8-sig", errors="replace"),
             strict=False,
-            parse_int=_whole,
+            parse_int=whole_number,
             parse_float=_fraction,
             parse_constant=lambda _: None,
         )
@@ -205,7 +206,8 @@ def _read_carefully(body: bytes) -> Any:
     raise problem
 
 
-def _whole(digits: str) -> int | str:
+def whole_number(digits: str) -> int | str:
+    """An integer of a JSON text; where it doesn't fit 64 bits, its digits."""
     if len(digits) < _HUGE_DIGITS:
         return int(digits)
     if len(digits) > _HUGE_DIGITS + 1:

@@ -1,5 +1,7 @@
 """The closed list of what is written to the audit log."""
 
+from typing import Any
+
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +27,9 @@ class Action(TextChoices):
     CONNECTION_SECRET_CHANGED = "connection_secret_changed", _("연동 비밀번호 변경")
     CONNECTION_TESTED = "connection_tested", _("연결 테스트")
     CONNECTION_REMOVED = "connection_removed", _("연동 해제")
+    API_KEY_ISSUED = "api_key_issued", _("API 키 발급")
+    API_KEY_REVOKED = "api_key_revoked", _("API 키 폐기")
+    INBOUND_REFUSED = "inbound_refused", _("외부 호출 거부")
     CREDENTIALS_ROTATED = "credentials_rotated", _("암호화 키 교체")
     REFRESH_REQUESTED = "refresh_requested", _("리프레시 요청")
     SNAPSHOT_ACCEPTED = "snapshot_accepted", _("보류된 버전 적용")
@@ -32,3 +37,8 @@ class Action(TextChoices):
     PROFILES_SEARCHED = "profiles_searched", _("유저 검색")
     PROFILE_SEEN = "profile_seen", _("유저 상세 열람")
     PROFILES_EXPORTED = "profiles_exported", _("유저 목록 내보내기")
+
+
+def known_actions() -> list[tuple[str, Any]]:
+    """The list as choices of a column. (As a function, so that a new action needs no migration.)"""
+    return list(Action.choices)

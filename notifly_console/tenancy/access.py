@@ -37,6 +37,7 @@ class Right(StrEnum):
     EXPORT = "export"
     SEE_SETTINGS = "see_settings"
     EDIT_CONNECTIONS = "edit_connections"
+    EDIT_KEYS = "edit_keys"
     SEE_MEMBERS = "see_members"
     EDIT_MEMBERS = "edit_members"
     EDIT_PROJECT = "edit_project"
@@ -62,6 +63,7 @@ WHO_MAY: dict[Right, frozenset[Role]] = {
     Right.EXPORT: _MARKETING,
     Right.SEE_SETTINGS: _ALL,
     Right.EDIT_CONNECTIONS: _ADMINS,
+    Right.EDIT_KEYS: _ADMINS,
     Right.SEE_MEMBERS: _ALL,
     Right.EDIT_MEMBERS: _ADMINS,
     Right.EDIT_PROJECT: _OWNERS,

@@ -58,7 +58,8 @@ class _NoGroups:
 re_none = _NoGroups()
 
 
-PLAIN_VALUES = {"what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1", "pk": 1}
+PLAIN_VALUES = {"what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1", "pk": 1,
+                "inlet": "0" * 32}  # fmt: skip
 """Arguments that name no object of a project; of `key`, the row of 연동 정보, and the link of a password mail."""
 PLAIN_BY_ADDRESS = {"account_reset_password_from_key": {"key": "abc-123"}}
 

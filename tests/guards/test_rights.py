@@ -21,7 +21,7 @@ from notifly_console.tenancy.access import WHO_MAY
 from notifly_console.tenancy.models import Member, Role
 from tests.guards.site import Address, every_address, objects_of, url_of
 
-ANYONE, SIGNED_IN = "anyone", "signed in"
+ANYONE, SIGNED_IN, MACHINES = "anyone", "signed in", "machines"
 OUTSIDE = {
     "home": SIGNED_IN,
     "healthz": ANYONE,
@@ -57,11 +57,14 @@ OUTSIDE = {
     "tenancy:end_sessions": SIGNED_IN,
     "tenancy:language": ANYONE,
     "tenancy:join": ANYONE,
+    "mixpanel_cohorts": MACHINES,
 }
 MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
            "profile_id": 987654321, "campaign_id": None}  # fmt: skip
 
-ADDRESSES = list(every_address())
+EVERY_ADDRESS = list(every_address())
+FOR_MACHINES = [address for address in EVERY_ADDRESS if OUTSIDE.get(address.name) == MACHINES]
+ADDRESSES = [address for address in EVERY_ADDRESS if address not in FOR_MACHINES]
 OF_PROJECT = [address for address in ADDRESSES if "project_id" in address.arguments]
 ROLES = [role.value for role in Role]
 
@@ -210,4 +213,26 @@ def test_writing_needs_the_token(address: Address, own: dict[str, Any], sign_in:
         assert response.status_code == 403, (method, response.status_code)
     foreign = client.post(url, headers={"Origin": "https://evil.example"})
     assert foreign.status_code == 403
+    assert state() == before
+
+
+# -- What machines call -----------------------------------------------------------------------------------------------
+def test_only_the_door_for_machines_is_exempt_from_the_token() -> None:
+    exempt = {address.name for address in EVERY_ADDRESS if getattr(address.view, "csrf_exempt", False)}
+    assert exempt == {address.name for address in FOR_MACHINES}
+    for address in FOR_MACHINES:
+        assert address.view.__module__ == "integrations.webhooks", address.name
+        assert address.view.is_inbound, address.name
+
+
+@named(FOR_MACHINES)
+def test_a_machine_without_a_key_changes_nothing_whoever_is_signed_in(
+    address: Address, own: dict[str, Any], sign_in: Any, client: Client, pusher: Any
+) -> None:
+    callers = (client, sign_in("owner"))
+    before = state()
+    for caller in callers:
+        for url in (url_of(address, own), url_of(address, own | {"inlet": own["project_id"].hex})):
+            assert caller.post(url, b"{}", content_type="application/json").status_code == 401
+            assert caller.get(url).status_code == 405
     assert state() == before
