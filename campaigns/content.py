@@ -4,11 +4,11 @@ Reading never fails: what has the wrong type counts as empty and is named in `un
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from campaigns.characters import tidy
-from integrations.messaging import Button, Channel, Kind
+from integrations.messaging import Button, Channel, Kind, Template
 
 TEXT_KINDS = (Kind.SMS, Kind.LMS, Kind.MMS)
 LONGEST = 20_000
@@ -223,6 +223,18 @@ class AlimtalkContent:
             yield f"variables.{one.name}", one.text
         if self.fallback:
             yield from self.fallback.texts()
+
+    def with_template(self, template: Template) -> Self:
+        """The same with another template, or with what its own reads by now. What was given for variables is kept."""
+        return replace(
+            self,
+            profile=template.profile_id or self.profile,
+            template=template.id,
+            template_name=template.name,
+            template_text=template.content,
+            template_buttons=tuple(template.buttons),
+            template_variables=tuple(template.variables),
+        )
 
     def variable(self, name: str) -> Variable | None:
         """What was given for `#{name}`."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from campaigns.content import Reader
 from campaigns.validate import Problem
@@ -40,18 +40,19 @@ class Timing:
 
     kind: str = ""
     """A `When`; "" while nothing is chosen."""
+    day: date | None = None
+    """Of 1회 예약 발송."""
     start: date | None = None
-    """The day of a single sending, else the first day of the period."""
+    """The first day of a period."""
     end: date | None = None
-    """The last day, included."""
+    """Its last day, included."""
     is_endless: bool = False
-    """무기한: `end` doesn't count."""
+    """무기한 발송: `end` doesn't count."""
     at: time | None = None
     """Time of day."""
     weekdays: tuple[int, ...] = ()
     """Monday is 0."""
     every_weeks: int = 1
-    unreadable: tuple[str, ...] = ()
 
     @property
     def repeats(self) -> bool:
@@ -62,10 +63,11 @@ class Timing:
         """As it is stored."""
         return {
             "kind": str(self.kind),
-            "start": self.start.isoformat() if self.start else None,
-            "end": self.end.isoformat() if self.end else None,
-            "is_endless": self.is_endless,
-            "at": self.at.isoformat("minutes") if self.at else None,
+            "date": self.day.isoformat() if self.day else "",
+            "start": self.start.isoformat() if self.start else "",
+            "end": self.end.isoformat() if self.end else "",
+            "forever": self.is_endless,
+            "time": self.at.isoformat("minutes") if self.at else "",
             "weekdays": list(self.weekdays),
             "every_weeks": self.every_weeks,
         }
@@ -80,13 +82,13 @@ def timing_of(json: Any) -> Timing:
     reader = Reader(json)
     return Timing(
         kind=reader.choice("kind", tuple(When.values)),
+        day=_date(reader, "date"),
         start=_date(reader, "start"),
         end=_date(reader, "end"),
-        is_endless=reader.flag("is_endless") is True,
+        is_endless=reader.flag("forever") is True,
         at=_time(reader),
         weekdays=_weekdays(reader),
         every_weeks=_weeks(reader),
-        unreadable=tuple(reader.unreadable),
     )
 
 
@@ -102,11 +104,11 @@ def _date(reader: Reader, name: str) -> date | None:
 
 
 def _time(reader: Reader) -> time | None:
-    text = reader.line("at")
+    text = reader.line("time")
     digits = _TIME.fullmatch(text)
     found = time(int(digits[1]), int(digits[2])) if digits else None
     if text and found is None:
-        reader.spoilt("at")
+        reader.spoilt("time")
     return found
 
 
@@ -141,7 +143,7 @@ def upcoming(timing: Timing, after: datetime, tz: tzinfo, n: int) -> list[dateti
 
 
 def _runs(timing: Timing, after: datetime, tz: tzinfo) -> Iterator[datetime]:
-    if timing.start is None or timing.at is None:
+    if timing.at is None:
         return
     for day in _days(timing, after, tz):
         try:
@@ -155,11 +157,9 @@ def _runs(timing: Timing, after: datetime, tz: tzinfo) -> Iterator[datetime]:
 
 
 def _days(timing: Timing, after: datetime, tz: tzinfo) -> Iterator[date]:
-    assert timing.start is not None
-    if timing.kind == When.ONCE:
-        yield timing.start
-        return
-    if not timing.repeats:
+    if timing.kind == When.ONCE and timing.day:
+        yield timing.day
+    if not timing.repeats or timing.start is None:
         return
     last = date.max if timing.is_endless else timing.end or date.min
     day = max(timing.start, _day_before(after, tz))
@@ -185,9 +185,9 @@ def _day_before(moment: datetime, tz: tzinfo) -> date:
 
 
 def check(timing: Timing, now: datetime, tz: tzinfo) -> list[Problem]:
-    """Whatever keeps a campaign with this timing from being launched."""
+    """Whatever keeps a campaign with this timing from being launched. Fields are named as in the builder's form."""
     if not timing.kind:
-        return [Problem("kind", "required", _("발송 시점을 골라 주세요."))]
+        return [Problem("timing", "required", _("발송 시점을 골라 주세요."))]
     if timing.kind == When.NOW:
         return []
     found = list(_missing(timing))
@@ -199,16 +199,17 @@ def check(timing: Timing, now: datetime, tz: tzinfo) -> list[Problem]:
             if timing.repeats
             else _("이미 지난 시각입니다. 지금보다 늦은 시각을 골라 주세요.")
         )
-        found.append(Problem("end" if timing.repeats else "at", "past", text))
+        found.append(Problem("end" if timing.repeats else "time", "past", text))
     return found
 
 
 def _missing(timing: Timing) -> Iterator[Problem]:
-    if timing.start is None:
-        text = _("시작일을 골라 주세요.") if timing.repeats else _("발송일을 골라 주세요.")
-        yield Problem("start", "required", text)
+    if timing.repeats and timing.start is None:
+        yield Problem("start", "required", _("시작일을 골라 주세요."))
+    if timing.kind == When.ONCE and timing.day is None:
+        yield Problem("date", "required", _("발송일을 골라 주세요."))
     if timing.at is None:
-        yield Problem("at", "required", _("발송 시간을 골라 주세요."))
+        yield Problem("time", "required", _("발송 시간을 골라 주세요."))
     if timing.repeats and timing.end is None and not timing.is_endless:
         yield Problem("end", "required", _("종료일을 고르거나 무기한 발송을 선택해 주세요."))
 
@@ -217,13 +218,21 @@ def _bad_period(timing: Timing) -> Iterator[Problem]:
     if timing.start and timing.end and not timing.is_endless and timing.end < timing.start:
         yield Problem("end", "end_before_start", _("종료일이 시작일보다 빠릅니다."))
     if timing.kind == When.WEEKLY and not timing.weekdays:
-        yield Problem("weekdays", "required", _("발송 요일을 하나 이상 골라 주세요."))
+        yield Problem("weekday", "required", _("발송 요일을 하나 이상 골라 주세요."))
     if timing.kind == When.WEEKLY and timing.every_weeks not in WEEKS:
-        yield Problem("every_weeks", "out_of_range", _("주기는 1주에서 52주 사이로 써 주세요."))
+        yield Problem("every", "out_of_range", _("주기는 1주에서 52주 사이로 써 주세요."))
 
 
 # -- In words ---------------------------------------------------------------------------------------------------------
-WEEKDAYS = tuple(gettext_lazy(name) for name in ("월", "화", "수", "목", "금", "토", "일"))
+WEEKDAYS = (
+    pgettext_lazy("weekday", "월"),
+    pgettext_lazy("weekday", "화"),
+    pgettext_lazy("weekday", "수"),
+    pgettext_lazy("weekday", "목"),
+    pgettext_lazy("weekday", "금"),
+    pgettext_lazy("weekday", "토"),
+    pgettext_lazy("weekday", "일"),
+)
 
 
 def words(timing: Timing, zone: str) -> str:
@@ -232,7 +241,7 @@ def words(timing: Timing, zone: str) -> str:
         return str(When.NOW.label)
     at = timing.at.isoformat("minutes") if timing.at else "–"
     if timing.kind == When.ONCE:
-        return f"{timing.start or '–'} {at} ({zone})"
+        return f"{timing.day or '–'} {at} ({zone})"
     if timing.kind == When.DAILY:
         return _("매일 %(time)s (%(zone)s)") % {"time": at, "zone": zone}
     if timing.kind != When.WEEKLY:
@@ -250,10 +259,10 @@ def words(timing: Timing, zone: str) -> str:
 
 def period(timing: Timing) -> str:
     """From when until when: `2026-11-20`, `2026-11-20 ~ 2026-12-20`, `2026-11-20 ~ 무기한`; "" where there is none."""
-    if timing.start is None:
+    if timing.kind == When.ONCE and timing.day:
+        return timing.day.isoformat()
+    if not timing.repeats or timing.start is None:
         return ""
-    if not timing.repeats:
-        return timing.start.isoformat()
     end = _("무기한") if timing.is_endless else (timing.end.isoformat() if timing.end else "–")
     return f"{timing.start.isoformat()} ~ {end}"
 
