@@ -277,6 +277,17 @@ class Run(models.Model):
     not_before = models.DateTimeField(null=True)
     """Nobody is claimed before: the night, a refresh that is waited for, a provider that wants a rest."""
     waiting_for = models.CharField(max_length=32, blank=True)
+    """Of a live one that doesn't go on now: why, a code of `campaigns/history.py`."""
+    troubles = models.PositiveIntegerField(default=0)
+    """Batches in a row that the provider didn't take for the moment: each makes the next pause longer."""
+    watched_from = models.DateTimeField(null=True)
+    """Failures before it don't count for the brake: a person has seen them and let the run go on."""
+    sends_fallback = models.BooleanField(default=False)
+    """The provider doesn't send the fallback text by itself: we do, when a failure is reported."""
+    wave = models.PositiveIntegerField(default=0)
+    """Raised whenever workers are woken anew: those of an older wave go back to sleep, so that they don't pile up."""
+    canary_until = models.DateTimeField(null=True)
+    """Of a large run: until when the rest waits for what becomes of the first few."""
     started_at = models.DateTimeField(null=True)
     handed_over_at = models.DateTimeField(null=True)
     """When nobody was left to be handed over; reports may still come."""
@@ -354,7 +365,7 @@ class Recipient(models.Model):
     batch = models.ForeignKey("Batch", on_delete=models.SET_NULL, null=True, related_name="recipients", db_index=False)
     message_id = models.CharField(max_length=64, blank=True)
     was_replaced = models.BooleanField(default=False)
-    """The fallback text went out instead."""
+    """The fallback text goes, or went, out instead. Never unset: that is what lets it go out once only."""
     is_transient = models.BooleanField(default=False)
     """Of a failed one: a new attempt may make sense."""
     handed_at = models.DateTimeField(null=True)

@@ -98,7 +98,7 @@ def run(refresh_id: UUID | str, *, seconds: float = TURN_SECONDS) -> None:
     """Takes the refresh, if it is to be had, and works on it for about `seconds` at most. Raises nothing but what is a
     fault of ours or of the database; the refresh is tried again then, a few times."""
     ready = Q(state=RefreshState.QUEUED) | Q(state=RefreshState.WAITING, not_before__lte=Now())
-    changes = {"state": RefreshState.RUNNING, "not_before": None, "waiting_for": ""}
+    changes: dict[str, Any] = {"state": RefreshState.RUNNING, "not_before": None, "waiting_for": ""}
     mine = claim(Refresh.objects.filter(pk=refresh_id), ready=ready, **changes)
     if mine is None:
         return

@@ -111,6 +111,18 @@ MIXPANEL_API_URL = env.str("MIXPANEL_API_URL", default="").rstrip("/")
 SOLAPI_API_URL = env.str("SOLAPI_API_URL", default="").rstrip("/")
 """The same for `https://api.solapi.com`."""
 
+# -- Sending ----------------------------------------------------------------------------------------------------------
+SENDING_BATCH = env.int("SENDING_BATCH", default=1_000)
+"""People handed to the provider at once, at most."""
+SENDING_LEASE_SECONDS = env.float("SENDING_LEASE_SECONDS", default=60)
+"""How long a worker that says nothing keeps its batch; a request of ours to a provider takes 30 s at most."""
+SENDING_SETTLE_SECONDS = env.float("SENDING_SETTLE_SECONDS", default=30)
+"""How long a provider is given before it is asked what became of a request that it didn't answer."""
+SENDING_PAUSE_SECONDS = env.float("SENDING_PAUSE_SECONDS", default=5)
+"""The first pause after a provider took nothing; doubled each time, up to five minutes."""
+SENDING_MOST_LOST = env.int("SENDING_MOST_LOST", default=10)
+"""Batches in a row whose worker died before handing anything over: then the campaign stops."""
+
 # -- Django -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "notifly_console.apps.ConsoleConfig",

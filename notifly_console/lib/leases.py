@@ -21,7 +21,8 @@ from django.db.models.functions import Now
 log = structlog.get_logger(__name__)
 
 LEASE_SECONDS = 60
-BEAT_SECONDS = 15
+BEAT_SHARE = 0.25
+"""Of a lease: how much of it passes before it is renewed."""
 
 
 class LeaseLost(Exception):
@@ -44,11 +45,12 @@ class Claim:
 
     row: QuerySet[Any]
     fence: int
+    seconds: float = LEASE_SECONDS
 
     def write(self, **changes: Any) -> None:
         """Changes the row and renews the lease. Raises LeaseLost. In a transaction it also locks the row, so that
         what else is written there is written by its holder: put it first."""
-        changes.setdefault("lease_until", from_now(LEASE_SECONDS))
+        changes.setdefault("lease_until", from_now(self.seconds))
         if self.row.filter(fence=self.fence, lease_until__isnull=False).update(**changes) != 1:
             raise LeaseLost
 
@@ -64,10 +66,11 @@ class Claim:
         self.write(lease_until=None, **changes)
 
     @contextmanager
-    def beating(self, every: float = BEAT_SECONDS) -> Iterator[None]:
+    def beating(self) -> Iterator[None]:
         """Renews the lease from a thread while this one waits for an answer. It dies with the process, and with
         SIGSTOP it stops with it."""
         done = threading.Event()
+        every = self.seconds * BEAT_SHARE
         thread = threading.Thread(target=self._beat, args=(done, every), name="lease", daemon=True)
         thread.start()
         try:
@@ -89,13 +92,14 @@ class Claim:
             connections.close_all()
 
 
-def claim(row: QuerySet[Any], *, ready: Q, **changes: Any) -> Claim | None:
-    """Takes `row` (a queryset of one) if `ready` holds for it, or if its lease ran out; None when it isn't to be had.
-    The attempt is counted and committed before any work, so that a row which kills its workers is found out."""
+def claim(row: QuerySet[Any], *, ready: Q, seconds: float = LEASE_SECONDS, **changes: Any) -> Claim | None:
+    """Takes `row` (a queryset of one) for `seconds` if `ready` holds for it, or if its lease ran out; None when it
+    isn't to be had. The attempt is counted and committed before any work, so that a row which kills its workers is
+    found out."""
     with transaction.atomic():
         taken = row.filter(ready | expired()).update(
-            fence=F("fence") + 1, attempts=F("attempts") + 1, lease_until=from_now(LEASE_SECONDS), **changes
+            fence=F("fence") + 1, attempts=F("attempts") + 1, lease_until=from_now(seconds), **changes
         )
         if taken != 1:
             return None
-        return Claim(row, row.values_list("fence", flat=True).get())
+        return Claim(row, row.values_list("fence", flat=True).get(), seconds)
