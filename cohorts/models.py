@@ -30,6 +30,9 @@ class Profile(models.Model):
     """In lower case, which is also how it is searched for."""
     email_raw = models.CharField(max_length=255, blank=True)
     email_reason = models.CharField(max_length=24, blank=True)
+    marketing_consent = models.BooleanField(default=False)
+    night_consent = models.BooleanField(default=False)
+    """To advertising between 21:00 and 08:00, which the other doesn't include (정보통신망법 제50조 ③)."""
     properties = models.JSONField(default=dict)
     digest = models.BigIntegerField(default=0)
     """Of everything above as it came: an equal digest means that nothing is to be written."""
@@ -67,6 +70,23 @@ class Profile(models.Model):
 
     def __str__(self) -> str:
         return self.external_id
+
+
+class FacetChunk(models.Model):
+    """What audiences ask of the profiles whose id divided by 16,384 is `number`: `cohorts/facets.py` reads it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    number = models.BigIntegerField()
+    stamp = models.BigIntegerField(default=0)
+    """Another one with every change."""
+    sets = models.BinaryField(default=b"")
+    digits = models.BinaryField(default=b"")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["project", "number"], name="facet_chunk_once")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.number}"
 
 
 LARGEST_FIRST = Coalesce("size", Value(-1)).desc()

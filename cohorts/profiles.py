@@ -7,14 +7,15 @@ id. A value that is neither text nor a number counts as none.
 import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
+from integrations.connect import MixpanelConnection, MixpanelSettings
 from integrations.mixpanel.schemas import Row
-from notifly_console.lib import email, phone
+from notifly_console.lib import consent, email, phone
 
 RULES = 1
 """Part of every digest. Raise it when a rule of reading changes (phones, e-mails): each profile is then read anew."""
@@ -26,17 +27,26 @@ REFUSED = ("id_missing", "id_too_long")
 @dataclass(frozen=True)
 class Mapping:
     """What a project has set about its columns. An empty `identity_column` means the distinct id; `drop_unknown`:
-    a row with an identity that we don't know is dropped and counted, rather than made a profile."""
+    a row with an identity that we don't know is dropped and counted, rather than made a profile. Of an empty column of
+    consent nobody has consented."""
 
     phone_column: str
     email_column: str
     identity_column: str = ""
     drop_unknown: bool = False
+    marketing_consent_column: str = ""
+    night_consent_column: str = ""
+
+    @classmethod
+    def of(cls, connection: MixpanelConnection | MixpanelSettings) -> "Mapping":
+        """As the project has set it."""
+        return cls(**{one.name: getattr(connection, one.name) for one in fields(cls)})
 
     @property
     def seal(self) -> bytes:
         """Sixteen bytes that differ between mappings: a digest under another mapping is another digest."""
-        columns = orjson.dumps([RULES, self.phone_column, self.email_column, self.identity_column])
+        consents = (self.marketing_consent_column, self.night_consent_column)
+        columns = orjson.dumps([RULES, self.phone_column, self.email_column, self.identity_column, *consents])
         return hashlib.blake2b(columns, digest_size=16).digest()
 
 
@@ -51,10 +61,12 @@ class Person(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """What a person's row says about reaching them."""
+    """What a person's row says about reaching them, and whether they let themselves be sent advertising."""
 
     phone: phone.Phone
     email: email.Email
+    marketing_consent: bool
+    night_consent: bool
 
 
 @dataclass
@@ -131,10 +143,14 @@ def identity_of(value: Any) -> str:
 
 
 def contact_of(person: Person, mapping: Mapping) -> Contact:
-    """The phone and e-mail address of the mapped columns, each normalised or with the reason why not."""
+    """The phone and e-mail address of the mapped columns, each normalised or with the reason why not; the consents."""
     properties = person.properties
+    marketing, night = mapping.marketing_consent_column, mapping.night_consent_column
     return Contact(
-        phone.normalise(properties.get(mapping.phone_column)), email.normalise(properties.get(mapping.email_column))
+        phone.normalise(properties.get(mapping.phone_column)),
+        email.normalise(properties.get(mapping.email_column)),
+        marketing != "" and consent.is_given(properties.get(marketing)),
+        night != "" and consent.is_given(properties.get(night)),
     )
 
 

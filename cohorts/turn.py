@@ -76,9 +76,7 @@ class Turn:
 def turn_of(refresh: Refresh, claim: Claim, connection: MixpanelConnection, ends_at: float) -> Iterator[Turn]:
     """A turn with the refresh that `claim` holds. Notes what was spent when it ends, however it ends."""
     account = connection.account
-    mapping = Mapping(
-        connection.phone_column, connection.email_column, connection.identity_column, connection.drop_unknown
-    )
+    mapping = Mapping.of(connection)
     holder = f"refresh:{refresh.pk.hex}"
     with Meter(account.region.value, account.project_id, holder=holder, background=True) as shared:
         meter = CountingMeter(shared)

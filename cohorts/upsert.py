@@ -18,6 +18,7 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 from pyroaring import BitMap64
 
+from cohorts import facets
 from cohorts.models import Profile
 from cohorts.profiles import ANONYMOUS, Contact, Mapping, Person, Reading, contact_of, is_anonymous
 from cohorts.tally import Tally
@@ -34,6 +35,8 @@ _WRITTEN = (
     "email",
     "email_raw",
     "email_reason",
+    "marketing_consent",
+    "night_consent",
     "properties",
     "digest",
     "updated_at",
@@ -145,6 +148,7 @@ def _upsert(
 ) -> tuple[BitMap64, Tally]:
     tally = Tally(duplicates=reading.duplicates, merged=reading.merged, refused=Counter(reading.refused))
     people = reading.people
+    traits: list[facets.Traits] = []
     known = find(project_id, people)
     ids = BitMap64([row[1] for row in known])
     again = ids & seen
@@ -162,6 +166,7 @@ def _upsert(
         changed = [(id_, person, contact_of(person, mapping)) for id_, person in differing + rewritten]
         tally.meet((contact[0][2], contact[1][2]) for _, _, contact in changed)
         rewrite(changed, now)
+        traits += [facets.traits_of(id_, person, contact) for id_, person, contact in changed]
     new: list[Person] = []
     if len(known) < len(people):
         found = {row[0] for row in known}
@@ -172,11 +177,15 @@ def _upsert(
     elif new:
         written = [(person, contact_of(person, mapping)) for person in new]
         tally.meet((contact[0][2], contact[1][2]) for _, contact in written)
-        ids.update(insert(project_id, written, now))
+        made = insert(project_id, written, now)
+        ids.update(made)
+        traits += [facets.traits_of(id_, *one) for id_, one in zip(made, written, strict=True)]
         tally.new = len(new)
     tally.anonymous = sum([one.startswith(ANONYMOUS) for one in people])
     if tally.dropped:
         tally.anonymous -= sum(is_anonymous(person.external_id) for person in new)
+    # Last of all: whoever holds a row of these waits for no profile any more.
+    facets.keep(project_id, traits)
     return ids - seen, tally
 
 
@@ -222,12 +231,14 @@ def _sqlite_time(moment: datetime) -> str | None:
 
 
 def _values(person: Person, contact: Contact, now: Any) -> tuple[Any, ...]:
-    phone, email = contact
+    phone, email, marketing_consent, night_consent = contact
     return (
         person.distinct_id,
         person.external_id.startswith(ANONYMOUS),
         *phone,
         *email,
+        marketing_consent,
+        night_consent,
         person.body.decode(),
         person.digest,
         now,

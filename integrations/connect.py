@@ -36,8 +36,9 @@ KEEPS_NO_SECRET = ("username", "region")
 
 @dataclass(frozen=True)
 class MixpanelSettings:
-    """What a project has set for Mixpanel, apart from the secret. An empty `identity_column` means the distinct id;
-    `drop_unknown`: a member with an unknown identity is dropped and counted rather than created."""
+    """What a project has set for Mixpanel, apart from the secret. An empty `identity_column` means the distinct id,
+    an empty column of consent that nobody has consented (`lib/consent.py`); `drop_unknown`: a member with an unknown
+    identity is dropped and counted rather than created."""
 
     project_id: int
     username: str
@@ -46,6 +47,8 @@ class MixpanelSettings:
     email_column: str = EMAIL_COLUMN
     identity_column: str = ""
     drop_unknown: bool = False
+    marketing_consent_column: str = ""
+    night_consent_column: str = ""
 
     @classmethod
     def of(cls, connection: Connection) -> "MixpanelSettings":
@@ -64,6 +67,8 @@ class MixpanelConnection:
     email_column: str
     identity_column: str
     drop_unknown: bool
+    marketing_consent_column: str
+    night_consent_column: str
 
 
 class Changed(Exception):
@@ -104,6 +109,8 @@ def opened(row: Connection) -> MixpanelConnection:
         email_column=kept.email_column,
         identity_column=kept.identity_column,
         drop_unknown=kept.drop_unknown,
+        marketing_consent_column=kept.marketing_consent_column,
+        night_consent_column=kept.night_consent_column,
     )
 
 

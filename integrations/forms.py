@@ -16,6 +16,8 @@ SETTING_OF = {
     "service_account_username": "username",
     "phone_number_column": "phone_column",
     "email_column": "email_column",
+    "marketing_consent_column": "marketing_consent_column",
+    "night_consent_column": "night_consent_column",
     "region": "region",
     "identity_column": "identity_column",
     "unknown_members": "drop_unknown",
@@ -92,6 +94,8 @@ class MixpanelForm(forms.Form):
     email_column = Column(
         initial=EMAIL_COLUMN, missing=_("이메일 열의 이름을 입력하세요. Mixpanel의 기본값은 $email입니다.")
     )
+    marketing_consent_column = Column(required=False)
+    night_consent_column = Column(required=False)
     identity_column = Column(required=False)
     unknown_members = forms.ChoiceField(
         choices=[("create", _("새 유저로 만들기")), ("drop", _("제외하고 수만 세기"))],

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from integrations.budget import PER_HOUR, usage
-from integrations.columns import Offer, email_columns, phone_columns
+from integrations.columns import Offer, consent_columns, email_columns, phone_columns
 from integrations.connect import MixpanelConnection, client_of, opened
 from integrations.failures import values_of
 from integrations.http import Answer, Session, Unreachable, VendorError
@@ -59,6 +59,8 @@ class Report:
     found_region: str = ""
     phones: list[Offer] = field(default_factory=list)
     emails: list[Offer] = field(default_factory=list)
+    consents: list[Offer] = field(default_factory=list)
+    nights: list[Offer] = field(default_factory=list)
 
     def ok(self, rung: str, **said: Any) -> None:
         self.rungs[rung] = ("ok", said)
@@ -84,6 +86,8 @@ class Report:
             "offers": {
                 "phone_number_column": [[offer.column, offer.filled] for offer in self.phones],
                 "email_column": [[offer.column, offer.filled] for offer in self.emails],
+                "marketing_consent_column": [[offer.column, offer.filled] for offer in self.consents],
+                "night_consent_column": [[offer.column, offer.filled] for offer in self.nights],
             },
         }
 
@@ -277,6 +281,8 @@ def _columns(
         return
     report.phones = phone_columns(rows, connection.phone_column)
     report.emails = email_columns(rows, connection.email_column)
+    report.consents = consent_columns(rows, connection.marketing_consent_column, night=False)
+    report.nights = consent_columns(rows, connection.night_consent_column, night=True)
     report.ok("columns")
 
 

@@ -17,6 +17,8 @@ KEYS: tuple[str, ...] = (
     SECRET,
     "phone_number_column",
     "email_column",
+    "marketing_consent_column",
+    "night_consent_column",
     "region",
     "identity_column",
     "unknown_members",
@@ -60,6 +62,23 @@ def rows_of(row: Connection, health: Health | None) -> list[SettingRow]:
             note=_share(health, "email_column", kept.email_column),
         ),
         SettingRow(
+            "marketing_consent_column",
+            _("광고 수신 동의 열"),
+            _("true, 1, yes, Y, 동의 같은 값만 동의로 봅니다"),
+            value=kept.marketing_consent_column,
+            stand_in=_("정하지 않음 · 아무도 동의하지 않은 것으로 봅니다"),
+            note=_share(health, "marketing_consent_column", kept.marketing_consent_column),
+            begins_group=True,
+        ),
+        SettingRow(
+            "night_consent_column",
+            _("야간 광고 수신 동의 열"),
+            _("21:00~08:00 광고는 이 동의가 따로 있어야 합니다"),
+            value=kept.night_consent_column,
+            stand_in=_("정하지 않음 · 아무도 동의하지 않은 것으로 봅니다"),
+            note=_share(health, "night_consent_column", kept.night_consent_column),
+        ),
+        SettingRow(
             "region",
             _("리전"),
             _("Mixpanel 데이터가 저장된 곳"),
@@ -88,4 +107,6 @@ def _share(health: Health | None, field: str, column: str) -> str:
         return ""
     if field == "phone_number_column":
         return _("%(percent)d%%에 휴대전화 번호가 있음") % {"percent": offer.percent}
-    return _("%(percent)d%%에 이메일이 있음") % {"percent": offer.percent}
+    if field == "email_column":
+        return _("%(percent)d%%에 이메일이 있음") % {"percent": offer.percent}
+    return _("%(percent)d%%가 동의함") % {"percent": offer.percent}

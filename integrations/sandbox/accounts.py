@@ -32,6 +32,10 @@ SOLAPI_OTHER_API_KEY = "NCSANDBOXOTHER02"
 SOLAPI_OTHER_API_SECRET = "SANDBOXSECRETOFOTHERSHOP00000002"  # noqa: S105
 """Another company's: no Kakao channel, one sender number, next to no money."""
 
+MARKETING_CONSENT = "marketing_agreed"
+NIGHT_CONSENT = "night_agreed"
+"""Properties of the crowd's profiles."""
+
 DOMAINS = {"us": "mixpanel.com", "eu": "eu.mixpanel.com", "in": "in.mixpanel.com"}
 
 

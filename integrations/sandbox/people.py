@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from integrations.sandbox.accounts import MARKETING_CONSENT, NIGHT_CONSENT
 from integrations.sandbox.persona import (
     ANONYMOUS_PLACE,
     CITIES,
@@ -110,6 +111,7 @@ class Crowd:
         high = mixed >> 32
         city = CITIES[high % len(CITIES)]
         orders = (high >> 7) % 48
+        has_agreed = (mixed >> 12) % 10 < 7
         profile: dict[str, Any] = {
             "$name": SURNAMES[high % len(SURNAMES)] + GIVEN_NAMES[(high >> 5) % len(GIVEN_NAMES)],
             "$city": city[0],
@@ -121,7 +123,8 @@ class Crowd:
             "last_order_at": DAYS[(mixed >> 20) % 400] if orders else None,
             "order_count": orders,
             "total_spent": orders * (9_900 + (mixed >> 24) % 40 * 1_000),
-            "marketing_agreed": (mixed >> 12) % 10 < 7,
+            MARKETING_CONSENT: has_agreed,
+            NIGHT_CONSENT: has_agreed and (mixed >> 9) % 10 < 3,
             "tags": TAGS[(mixed >> 28) % len(TAGS)],
         }
         digits = self._digits(index)

@@ -113,4 +113,7 @@ QUIRKS: dict[int, Callable[[int], dict[str, Any]]] = {
     166: lambda i: {"user_no": None},
     171: lambda i: {"user_no": ["HS1", "HS2"]},
     176: lambda i: {"가" * 85: "이름이 255바이트인 속성"},
+    181: lambda i: {"marketing_agreed": "동의", "night_agreed": "미동의"},
+    186: lambda i: {"marketing_agreed": "Y", "night_agreed": 1},
+    191: lambda i: {"marketing_agreed": "2026-11-02", "night_agreed": None},
 }

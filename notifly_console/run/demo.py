@@ -35,7 +35,13 @@ def make_demo(var_dir: Path, *, connect: bool) -> Demo:
     else:
         project = Project.objects.filter(members__user=owner, members__role=Role.OWNER, name=PROJECT_NAME).first()
     if connect and project is not None and row_of(project) is None:
-        settings = MixpanelSettings(accounts.PROJECT, accounts.USERNAME, Region.US)
+        settings = MixpanelSettings(
+            accounts.PROJECT,
+            accounts.USERNAME,
+            Region.US,
+            marketing_consent_column=accounts.MARKETING_CONSENT,
+            night_consent_column=accounts.NIGHT_CONSENT,
+        )
         register(project, settings, accounts.SECRET)
     return Demo(EMAIL, password if owner is None or owner.check_password(password) else None)
 

@@ -55,6 +55,28 @@ def test_new_changed_and_unchanged(world):
     assert Profile.objects.get(external_id="c").email_reason == "missing"
 
 
+def test_consents_are_read_from_the_mapped_columns_and_a_change_of_columns_reads_them_anew(world):
+    rows = [
+        Row("a", {"agreed": "동의", "night": True}),
+        Row("b", {"agreed": 1, "night": "N"}),
+        Row("c", {"agreed": "2026-11-01"}),
+        Row("d", {}),
+    ]
+
+    def consents():
+        found = Profile.objects.order_by("external_id").values_list("marketing_consent", "night_consent")
+        return list(found)
+
+    assert bring(world.project, rows).new == 4
+    assert consents() == [(False, False)] * 4
+    mapped = Mapping("$phone", "$email", marketing_consent_column="agreed", night_consent_column="night")
+    assert bring(world.project, rows, mapped).updated == 4
+    assert consents() == [(True, True), (True, False), (False, False), (False, False)]
+    assert bring(world.project, rows, mapped).unchanged == 4
+    assert bring(world.project, rows).updated == 4
+    assert consents() == [(False, False)] * 4
+
+
 PEOPLE = [Row(f"d{number}", {"user": f"u{number // 3}", "$phone": f"010{22220000 + number}"}) for number in range(9)]
 
 

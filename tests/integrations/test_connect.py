@@ -271,6 +271,30 @@ def test_a_phone_column_that_nobody_has_is_saved_and_others_are_offered(
     assert "연결됨" in settled
 
 
+def test_the_columns_of_consent_are_offered_by_what_stands_in_them_and_none_is_taken_unasked(
+    world: Any, sign_in: Any, sandbox: Any, connect: Any, press: Any
+) -> None:
+    row = connect()
+    page = press()
+    assert page.count("정하지 않음 · 아무도 동의하지 않은 것으로 봅니다") == 2
+
+    client, address = sign_in("owner"), f"/projects/{world.project.hex}/settings/mixpanel/"
+    editing = client.get(f"{address}marketing_consent_column/").content.decode()
+    assert editing.index('value="marketing_agreed"') < editing.index('value="night_agreed"')
+    assert 'value="order_count"' not in editing
+    at_night = client.get(f"{address}night_consent_column/").content.decode()
+    assert at_night.index('value="night_agreed"') < at_night.index('value="marketing_agreed"')
+    assert "그 밖의 값, 빈 값, 열이 없는 유저는 모두 동의하지 않은 것으로 보고" in at_night
+    row.refresh_from_db()
+    seen = row.updated_at.isoformat()
+    client.post(f"{address}marketing_consent_column/", {"marketing_consent_column": "marketing_agreed", "seen": seen})
+    settled = client.get(f"/projects/{world.project.hex}/settings/").content.decode()
+    assert "%가 동의함" in settled
+    connection = mixpanel_of(world.project)
+    assert connection
+    assert (connection.marketing_consent_column, connection.night_consent_column) == ("marketing_agreed", "")
+
+
 def test_what_a_test_found_is_dropped_when_the_connection_was_changed_meanwhile(
     world: Any, sandbox: Any, connect: Any, press: Any, monkeypatch: Any
 ) -> None:
@@ -331,11 +355,13 @@ def command(world: Any, **changes: str) -> str:
 
 def test_the_command_registers_once_and_changes_what_is_new(world: Any, monkeypatch: Any) -> None:
     monkeypatch.setenv("MIXPANEL_SECRET", SECRET)
-    told = [command(world), command(world), command(world, phone_column="mobile")]
+    agreed = {"marketing_consent_column": "agreed", "night_consent_column": "at_night"}
+    told = [command(world), command(world), command(world, phone_column="mobile", **agreed)]
     assert told == ["registered", "unchanged", "registered"]
     connection = mixpanel_of(world.project)
     assert connection
     assert (connection.phone_column, connection.email_column) == ("mobile", "$email")
+    assert (connection.marketing_consent_column, connection.night_consent_column) == ("agreed", "at_night")
     assert connection.account.secret.reveal() == SECRET
     actions = list(Entry.objects.order_by("id").values_list("action", "actor"))
     assert actions == [("connection_registered", "system"), ("connection_changed", "system")]

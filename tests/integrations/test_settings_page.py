@@ -20,6 +20,8 @@ WHOLE = {
     "region": "us",
     "phone_number_column": "$phone",
     "email_column": "$email",
+    "marketing_consent_column": "",
+    "night_consent_column": "",
     "identity_column": "",
     "unknown_members": "create",
 }
@@ -29,6 +31,8 @@ KEYS = (
     "service_account_password",
     "phone_number_column",
     "email_column",
+    "marketing_consent_column",
+    "night_consent_column",
     "region",
     "identity_column",
     "unknown_members",
@@ -42,10 +46,11 @@ HOSTILE = {
     "escape": "\x1b[31m",
     "markup": "<script>alert(1)</script> a",
 }
+OPTIONAL = ("identity_column", "marketing_consent_column", "night_consent_column")
 ALLOWED = {
-    ("identity_column", "nothing"),  # Then the distinct id is the identity.
-    ("identity_column", "blank"),
-    *((key, "markup") for key in ("phone_number_column", "email_column", "identity_column")),  # A name like another.
+    *((key, "nothing") for key in OPTIONAL),  # Then the distinct id is the identity, and nobody has consented.
+    *((key, "blank") for key in OPTIONAL),
+    *((key, "markup") for key in ("phone_number_column", "email_column", *OPTIONAL)),  # A name like another.
 }
 
 

@@ -19,6 +19,8 @@ OPTION_OF = {
     "region": "--region",
     "phone_number_column": "--phone-column",
     "email_column": "--email-column",
+    "marketing_consent_column": "--marketing-consent-column",
+    "night_consent_column": "--night-consent-column",
     "identity_column": "--identity-column",
     "unknown_members": "--unknown",
 }
@@ -37,6 +39,14 @@ class Command(BaseCommand):
         parser.add_argument("--region", required=True, help="us, eu or in")
         parser.add_argument("--phone-column", default=PHONE_COLUMN)
         parser.add_argument("--email-column", default=EMAIL_COLUMN)
+        parser.add_argument(
+            "--marketing-consent-column",
+            default="",
+            help="the profile property that says whether somebody consented to advertising; without it nobody has",
+        )
+        parser.add_argument(
+            "--night-consent-column", default="", help="the same for advertising between 21:00 and 08:00"
+        )
         parser.add_argument("--identity-column", default="", help="the profile property that identifies people, if any")
         parser.add_argument(
             "--unknown", default="create", help="create or drop members whose identity isn't known yet (create)"
@@ -53,6 +63,8 @@ class Command(BaseCommand):
                 "region": options["region"].lower(),
                 "phone_number_column": options["phone_column"],
                 "email_column": options["email_column"],
+                "marketing_consent_column": options["marketing_consent_column"],
+                "night_consent_column": options["night_consent_column"],
                 "identity_column": options["identity_column"],
                 "unknown_members": options["unknown"],
             }
