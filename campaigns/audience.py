@@ -19,12 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from pyroaring import BitMap64
 
 from campaigns.funnel import Drop, Funnel, Plan, Step, step_of
+from campaigns.message import content_of, is_ad
 from campaigns.models import AudienceKind, Campaign, OptOut
 from campaigns.people import first_phones, people_of
 from cohorts.facets import PREFIX, Facets, facets
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Snapshot
-from integrations.messaging import Channel
 
 __all__ = [
     "Drop",
@@ -71,7 +71,7 @@ class Explanation:
 def plan(campaign: Campaign, at: datetime | None = None) -> Plan:
     """Whom the campaign as it stands would be sent now. `at`: when it is to be sent, for the forecast of the night.
     Three statements for a cohort. Raises NoAudience."""
-    is_ad = _is_ad(campaign)
+    is_advertising = _is_ad(campaign)
     if campaign.audience_kind == AudienceKind.COHORT:
         snapshot = _snapshot(campaign.cohort)
         members = loaded(snapshot.members)
@@ -79,8 +79,8 @@ def plan(campaign: Campaign, at: datetime | None = None) -> Plan:
         _refuse(campaign.audience_kind)
     walk = _Walk(campaign.audience_kind, members)
     now = facets(campaign.project_id)
-    _by_phone(walk, now, is_ad=is_ad)
-    if is_ad:
+    _by_phone(walk, now, is_ad=is_advertising)
+    if is_advertising:
         walk.step("consent", {"no_consent": walk.left - now.marketing})
         walk.step("not_opted_out", _opted_out(campaign.project_id, now, walk.left))
     walk.step("sent", {})
@@ -89,9 +89,9 @@ def plan(campaign: Campaign, at: datetime | None = None) -> Plan:
         kind=AudienceKind(campaign.audience_kind),
         chosen=walk.left,
         funnel=walk.funnel,
-        is_ad=is_ad,
+        is_ad=is_advertising,
         at=at,
-        without_night_consent=len(walk.left - now.night) if is_ad else 0,
+        without_night_consent=len(walk.left - now.night) if is_advertising else 0,
         at_step=walk.at_step,
         left_out=walk.left_out,
         snapshot_id=snapshot.pk,
@@ -124,9 +124,8 @@ def _refuse(kind: str) -> NoReturn:
 
 
 def _is_ad(campaign: Campaign) -> bool:
-    if campaign.channel == Channel.TEXT:
-        return campaign.message.get("is_ad") is not False
-    return campaign.channel == Channel.FRIENDTALK
+    """Whether the steps of an advertisement apply; not before a channel was chosen."""
+    return bool(campaign.channel) and is_ad(content_of(campaign.channel, campaign.message))
 
 
 # -- The steps --------------------------------------------------------------------------------------------------------
