@@ -37,6 +37,9 @@ class Action(TextChoices):
     PROFILES_SEARCHED = "profiles_searched", _("유저 검색")
     PROFILE_SEEN = "profile_seen", _("유저 상세 열람")
     PROFILES_EXPORTED = "profiles_exported", _("유저 목록 내보내기")
+    OPT_OUT_ADDED = "opt_out_added", _("수신거부 등록")
+    OPT_OUTS_IMPORTED = "opt_outs_imported", _("수신거부 파일 등록")
+    OPT_OUT_REMOVED = "opt_out_removed", _("수신거부 해제")
 
 
 def known_actions() -> list[tuple[str, Any]]:
