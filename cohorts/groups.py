@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, RestrictedError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from pyroaring import BitMap64
@@ -152,7 +152,7 @@ def delete(group: UserGroup) -> None:
     """Deletes it. Raises InUse while another group asks about it (or a higher room holds it)."""
     try:
         group.delete()
-    except ProtectedError as error:
+    except (ProtectedError, RestrictedError) as error:
         raise InUse from error
 
 

@@ -349,7 +349,7 @@ class GroupNesting(models.Model):
     """That a group's definition asks about another one: where a group is used, and the lock against cycles."""
 
     outer = models.ForeignKey(UserGroup, on_delete=models.CASCADE, related_name="asks_about")
-    inner = models.ForeignKey(UserGroup, on_delete=models.PROTECT, related_name="used_in")
+    inner = models.ForeignKey(UserGroup, on_delete=models.RESTRICT, related_name="used_in")
 
     class Meta:
         constraints: ClassVar = [

@@ -58,7 +58,8 @@ def _ask(project_id: UUID, conditions: Sequence[HasProperty], among: BitMap64 | 
     bits = " | ".join(
         f"(CASE WHEN {test} THEN CAST({1 << bit} AS BIGINT) ELSE 0 END)" for bit, test in enumerate(tests)
     )
-    where, narrow = "project_id = %s", [str(project_id) if is_postgres else project_id.hex]
+    where = "project_id = %s"
+    narrow: list[Any] = [str(project_id) if is_postgres else project_id.hex]
     if among is not None and len(among) <= FEW:
         where += " AND id = ANY(%s)" if is_postgres else " AND id IN (SELECT value FROM json_each(%s))"
         narrow.append(list(among) if is_postgres else orjson.dumps(list(among)).decode())
