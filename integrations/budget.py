@@ -61,7 +61,7 @@ def usage(region: str, mixpanel_project_id: int) -> Usage:
     budget = Budget.objects.filter(region=region, mixpanel_project_id=mixpanel_project_id).first()
     if budget is None:
         return Usage(used=0, in_flight=0, blocked_until=None, frees_at=None, next_at=None)
-    now = _database_clock()
+    now = database_clock()
     times = _hour(budget, now)
     blocked = budget.blocked_until if budget.blocked_until and budget.blocked_until > now else None
     return Usage(
@@ -139,7 +139,7 @@ class Meter:
         budget_id = self._begin()
         with transaction.atomic(durable=True):
             budget = Budget.objects.select_for_update().get(pk=budget_id)
-            now = _database_clock()
+            now = database_clock()
             budget.blocked_until = max(error.until, budget.blocked_until or error.until)
             # With every page counted we stand just at 60; far below it somebody else used the hour up, and far above
             # it Mixpanel let pages through that it would have refused.
@@ -185,7 +185,7 @@ class Meter:
         began = time.monotonic()
         with transaction.atomic(durable=True):
             budget = Budget.objects.select_for_update().get(pk=budget_id)
-            now = _database_clock()
+            now = database_clock()
             self._pages_count = budget.pages_counted_at is not None and now - budget.pages_counted_at < PAGES_COUNT_FOR
             if counted and (until := _closed_until(_hour(budget, now), budget.blocked_until, self._most_queries, now)):
                 raise HourlyBudgetSpent(until)
@@ -240,7 +240,7 @@ def _closed_until(
     return max(moments, default=None)
 
 
-def _database_clock() -> datetime:
+def database_clock() -> datetime:
     """Now, by the one clock that all workers share. (PostgreSQL's `now()` would be the time before the lock came.)"""
     if connection.vendor != "postgresql":
         return timezone.now()

@@ -1,7 +1,8 @@
 """What went wrong, for people: every error code as one sentence, and what to do about it.
 
 The codes are those of `integrations/http.py` and `integrations/mixpanel/errors.py`, those of the connection test, and
-those that a refresh stores. A test holds the list against the error classes.
+those that a refresh stores; `sending` has those of a sender (`integrations/messaging.py: SendError`), some of which
+have the same name. A test holds the lists against the error classes.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.http import Unreachable, VendorError
 from integrations.mixpanel.errors import HourlyBudgetSpent, MixpanelDown
+from integrations.send_failures import SENTENCES as SENDING
 
 
 @dataclass(frozen=True)
@@ -256,6 +258,13 @@ def sentence(
         pattern = pattern if all(values[name] for name in wanted) else bare
     values["code"] = code[:64]
     title, remedy = pattern
+    return Failure(code, str(title) % values, str(remedy) % values)
+
+
+def sending(code: str) -> Failure:
+    """The failure `code` of a sender, in the reader's language. A code that nobody knows gets a sentence as well."""
+    title, remedy = SENDING.get(code, _UNKNOWN)
+    values = {"code": code[:64]}
     return Failure(code, str(title) % values, str(remedy) % values)
 
 

@@ -112,7 +112,7 @@ class MixpanelForm(forms.Form):
             del self.fields[name]
         self.order_fields(only)
         if only and SECRET not in only[:1] and SECRET in self.fields:
-            # Beside another row it is only needed where that row really changes: `connect.change` decides.
+            # Beside another row it is only needed where that row really changes: `register.change` decides.
             self.fields[SECRET].required = False
 
     @property

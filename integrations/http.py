@@ -5,7 +5,6 @@ from the environment, no private address behind a public name, a limit on time a
 words that hold neither the request nor a secret.
 """
 
-import base64
 import http.client
 import re
 import time
@@ -21,7 +20,8 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from integrations.reply_text import excerpt
+from integrations.authorise import Credentials
+from integrations.reply_text import error_code, excerpt
 from integrations.wire import (
     OVERRIDE_POOLS,
     PUBLIC_POOLS,
@@ -31,7 +31,6 @@ from integrations.wire import (
     PrivateAddress,
     current_call,
 )
-from notifly_console.lib.crypto import Secret
 
 CONNECT_SECONDS = 3.05
 READ_SECONDS = 30.0
@@ -112,15 +111,27 @@ class BadAnswer(VendorError):
 
 
 class Refused(VendorError):
-    """A status other than 2xx. `text` is the vendor's explanation, cleaned and short; `retry_after` is in seconds."""
+    """A status other than 2xx. `text` is the vendor's explanation, cleaned and short; `retry_after` is in seconds;
+    `slug` is the vendor's own name of the error (a JSON body's `errorCode`), "" where it gave none; `date` is when it
+    said so, by its clock."""
 
     code = "refused"
 
-    def __init__(self, status: int, text: str = "", retry_after: float | None = None) -> None:
-        super().__init__(status, text, retry_after)
+    def __init__(
+        self,
+        status: int,
+        text: str = "",
+        retry_after: float | None = None,
+        *,
+        slug: str = "",
+        date: datetime | None = None,
+    ) -> None:
+        super().__init__(status, slug, text, retry_after)
         self.status = status
         self.text = text
         self.retry_after = retry_after
+        self.slug = slug
+        self.date = date
 
 
 # -- What goes in and comes out ---------------------------------------------------------------------------------------
@@ -131,28 +142,8 @@ class Answer:
     status: int
     body: bytes = field(repr=False)
     content_type: str = ""
-
-
-class Basic(requests.auth.AuthBase):
-    """HTTP Basic credentials that don't print themselves. UTF-8, where requests alone would insist on Latin-1."""
-
-    def __init__(self, username: str, secret: Secret) -> None:
-        self._username = username
-        self._secret = secret
-
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Called by requests on the prepared request."""
-        r.headers["Authorization"] = f"Basic {self._token()}"
-        return r
-
-    def hide(self, text: str) -> str:
-        """`text` with our secret blanked, should the other side have echoed it."""
-        for value in (self._secret.reveal(), self._token()):
-            text = text.replace(value, "••••") if value else text
-        return text
-
-    def _token(self) -> str:
-        return base64.b64encode(f"{self._username}:{self._secret.reveal()}".encode(errors="replace")).decode()
+    date: datetime | None = None
+    """When it was given, by the vendor's clock."""
 
 
 def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> float | None:
@@ -160,15 +151,19 @@ def retry_after_seconds(value: str | None, *, now: datetime | None = None) -> fl
     text = (value or "").strip()
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
         return min(float(text), MAX_RETRY_AFTER_SECONDS)
+    moment = _moment(text)
+    if moment is None:
+        return None
+    return min(max((moment - (now or datetime.now(UTC))).total_seconds(), 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """An HTTP date, or None for what is none."""
     try:
-        moment = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime(text or "")
     except (ValueError, IndexError, TypeError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(
-        max((moment - (now or datetime.now(UTC))).total_seconds(), 0.0),
-        MAX_RETRY_AFTER_SECONDS,
-    )
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 # -- The session ------------------------------------------------------------------------------------------------------
@@ -198,16 +193,26 @@ class Session:
         *,
         params: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
-        auth: Basic | None = None,
+        json_body: bytes | None = None,
+        auth: Credentials | None = None,
         retry: bool = False,
         read_seconds: float = READ_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
         halt: Halt | None = None,
     ) -> Answer:
-        """One request and its 2xx answer. `retry=True` repeats a GET (and only a GET) up to three times where nothing
-        answered or on 502, 503 and 504; never on 429. Raises the VendorErrors above; a redirect is a Refused."""
+        """One request and its 2xx answer. `json_body` is JSON that is encoded already. `retry=True` repeats a GET (and
+        only a GET) up to three times where nothing answered or on 502, 503 and 504; never on 429. Raises the
+        VendorErrors above; a redirect is a Refused."""
         call = Call(time.monotonic() + total_seconds, halt)
-        outcome = self._attempt(method, url, call, params, form, auth, retry, read_seconds)
+        request = requests.Request(
+            method,
+            url,
+            params=params,
+            data=form if json_body is None else json_body,
+            headers={"Content-Type": "application/json"} if json_body is not None else None,
+            auth=_Authorisation(auth) if auth is not None else None,
+        )
+        outcome = self._attempt(request, call, auth, retry, read_seconds)
         # Raised out here, where no exception is being handled, so that its context is not one that holds the request.
         if isinstance(outcome, VendorError):
             raise outcome
@@ -219,28 +224,16 @@ class Session:
         self._patient.close()
 
     def _attempt(
-        self,
-        method: str,
-        url: str,
-        call: Call,
-        params: Mapping[str, str] | None,
-        form: Mapping[str, str] | None,
-        auth: Basic | None,
-        retry: bool,
-        read_seconds: float,
+        self, request: requests.Request, call: Call, auth: Credentials | None, retry: bool, read_seconds: float
     ) -> Answer | VendorError:
-        host = urlsplit(url).hostname or ""
-        if not self._may_talk_to(url):
+        host = urlsplit(request.url).hostname or ""
+        if not self._may_talk_to(request.url):
             return ForbiddenDestination(host)
         session = self._patient if retry else self._once
         token = current_call.set(call)
         try:
-            with session.request(
-                method,
-                url,
-                params=params,
-                data=form,
-                auth=auth,
+            with session.send(
+                session.prepare_request(request),
                 timeout=(CONNECT_SECONDS, read_seconds),
                 allow_redirects=False,
                 stream=True,
@@ -304,17 +297,20 @@ def _reads(backoff: float) -> urllib3.Retry:
     )
 
 
-def _outcome(response: requests.Response, call: Call, auth: Basic | None) -> Answer | VendorError:
+def _outcome(response: requests.Response, call: Call, auth: Credentials | None) -> Answer | VendorError:
     body = _read(response, call)
     if isinstance(body, VendorError):
         return body
+    date = _moment(response.headers.get("Date"))
     if 200 <= response.status_code < 300:
-        return Answer(response.status_code, body, response.headers.get("Content-Type", ""))
+        return Answer(response.status_code, body, response.headers.get("Content-Type", ""), date)
     text = excerpt(body)
     return Refused(
         response.status_code,
         auth.hide(text) if auth else text,
         retry_after_seconds(response.headers.get("Retry-After")),
+        slug=error_code(body),
+        date=date,
     )
 
 
@@ -355,7 +351,8 @@ def _in_our_words(error: BaseException, call: Call, host: str) -> VendorError:
     )
     for kind, verdict in verdicts:
         if any(isinstance(cause, kind) for cause in chain):
-            return verdict
+            # TLS may break behind the request as well as before it: only what came before is "nothing was sent".
+            return CutOff() if isinstance(verdict, Unreachable) and call.began else verdict
     return CutOff()
 
 
@@ -398,3 +395,13 @@ class _Adapter(HTTPAdapter):
 class _NoRedirects(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:  # type: ignore[override]
         """None is followed, and none is prepared either: requests would read that answer's whole body to do so."""
+
+
+class _Authorisation(requests.auth.AuthBase):
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+
+    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Called by requests on the prepared request."""
+        r.headers["Authorization"] = self._credentials.header()
+        return r

@@ -192,7 +192,8 @@ class Recalled(StrEnum):
 
 # -- What can go wrong ------------------------------------------------------------------------------------------------
 class SendError(Exception):
-    """A step of a hand-over wasn't done. `code` is a stable slug that `integrations/failures.py` has a sentence for."""
+    """A step of a hand-over wasn't done. `code` is a stable slug; `failures.sending(code)` has its
+    sentence."""
 
     def __init__(self, code: str, retry_after: float | None = None) -> None:
         super().__init__(code)

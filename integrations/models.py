@@ -15,6 +15,7 @@ class Kind(models.TextChoices):
     """An outside system that a project can be connected to."""
 
     MIXPANEL = "mixpanel", "Mixpanel"
+    SOLAPI = "solapi", "SOLAPI"
 
 
 class Connection(models.Model):
@@ -31,6 +32,11 @@ class Connection(models.Model):
     secret_set_by = models.CharField(max_length=254, blank=True)
     health = models.JSONField(default=dict)
     """The last connection test: its steps, and when it ran."""
+    hook_digest = models.CharField(max_length=64, blank=True)
+    """Of a sender: SHA-256 of what its calls to our webhook must carry; `integrations/hooks.py`."""
+    hook_set_at = models.DateTimeField(null=True)
+    hook_called_at = models.DateTimeField(null=True)
+    """When it last called with it."""
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -186,3 +192,31 @@ class Inlet(models.Model):
 
     def __str__(self) -> str:
         return f"inlet of {self.project_id}"
+
+
+class Pace(models.Model):
+    """When the next request to a provider's account may leave: `integrations/pace.py`."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    next_at = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(null=True)
+    """Both by the database's clock."""
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class SenderListing(models.Model):
+    """What a provider's account offers, as it was when it was last asked: `integrations/senders.py` reads it."""
+
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    data = models.JSONField(default=dict)
+    """Channels, numbers, templates, balance, prices, and the account's id."""
+    fetched_at = models.DateTimeField(null=True)
+    """When all of it was last fetched; null: never."""
+    problem = models.CharField(max_length=32, blank=True)
+    """Why the last attempt failed: a code of `failures.sending`; "" when it didn't."""
+    tried_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)

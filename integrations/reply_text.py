@@ -27,6 +27,16 @@ def excerpt(body: bytes) -> str:
     return text if len(text) <= LIMIT else text[: LIMIT - 1] + "…"
 
 
+def error_code(body: bytes) -> str:
+    """The `errorCode` of a JSON body (SOLAPI's), if it looks like a name; "" otherwise."""
+    try:
+        said = json.loads(body[: 1024 * 1024])
+    except (ValueError, RecursionError):
+        return ""
+    code = said.get("errorCode") if isinstance(said, dict) else None
+    return code if isinstance(code, str) and re.fullmatch("[A-Za-z][A-Za-z0-9_]{0,59}", code) else ""
+
+
 def _echoes_a_query(word: str) -> bool:
     return "=" in word.partition("?")[2]
 

@@ -15,22 +15,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from integrations import ladder
-from integrations.connect import (
-    Changed,
-    MixpanelSettings,
-    SecretNeeded,
-    change,
-    disconnect,
-    last_changed_by,
-    opened,
-    register,
-    row_of,
-    version_of,
-)
+from integrations.connect import MixpanelSettings, disconnect, opened, row_of
 from integrations.failures import sentence
 from integrations.forms import SECRET, MixpanelForm, as_entered
 from integrations.health import health_of
 from integrations.models import Connection
+from integrations.register import Changed, SecretNeeded, change, last_changed_by, register, version_of
 from integrations.rows import KEYS, fields_of, rows_of
 from notifly_console.lib.crypto import CannotOpen
 from notifly_console.tenancy.access import Access, Right, project_view
@@ -81,7 +71,9 @@ def edit_mixpanel(request: HttpRequest, access: Access, key: str) -> HttpRespons
         return _show(request, access, editing=key, form=form, status=422)
     try:
         seen = request.POST.get("seen", "")
-        row = change(row, seen=seen, secret=form.secret, actor=access.user, request=request, **form.settings())
+        row = change(
+            row, MixpanelSettings, seen=seen, secret=form.secret, actor=access.user, request=request, **form.settings()
+        )
     except SecretNeeded:
         form.add_error(SECRET, _("계정이나 리전을 바꾸려면 그 계정의 비밀번호를 다시 입력하세요."))
         return _show(request, access, editing=key, form=form, status=422)

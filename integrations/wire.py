@@ -64,6 +64,8 @@ class Call:
     def __init__(self, ends_at: float, halt: Halt | None) -> None:
         self.ends_at = ends_at
         self.halt = halt
+        self.began = False
+        """Whether a byte of the request may have left."""
         self._socket: socket.socket | None = None
 
     def remaining(self) -> float:
@@ -133,9 +135,26 @@ class PrivateAddress(OSError):
 class _HTTP(HTTPConnection):
     response_class = _ResponseInTime
 
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _note_beginning()
+        super().send(data)
+
 
 class _HTTPS(HTTPSConnection):
     response_class = _ResponseInTime
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        _note_beginning()
+        super().send(data)
+
+
+def _note_beginning() -> None:
+    if call := current_call.get():
+        call.began = True
 
 
 class _PublicHTTPS(_HTTPS):

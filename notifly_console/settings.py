@@ -107,6 +107,10 @@ CACHES = {
 
 MIXPANEL_API_URL = env.str("MIXPANEL_API_URL", default="").rstrip("/")
 """An operator's override of Mixpanel's host (the stand-in); from the environment only, never from a form."""
+SOLAPI_API_URL = env.str("SOLAPI_API_URL", default="").rstrip("/")
+"""The same of SOLAPI's host."""
+SOLAPI_REQUESTS_PER_SECOND = env.float("SOLAPI_REQUESTS_PER_SECOND", default=5.0)
+"""Of one account, over all workers. SOLAPI publishes no limit; a request may carry 5,000 messages."""
 
 SOLAPI_API_URL = env.str("SOLAPI_API_URL", default="").rstrip("/")
 """The same for `https://api.solapi.com`."""

@@ -153,6 +153,16 @@ def campaign(project: Project, **fields: Any) -> Campaign:
     return Campaign.objects.create(project=project, **fields)
 
 
+def sender(project: Project, api_key: str = "NCSAFACTORYKEY01", secret: str = SECRET) -> Any:
+    """SOLAPI credentials of a project."""
+    from integrations.models import Connection, Kind
+
+    made = Connection(project=project, kind=Kind.SOLAPI, settings={"api_key": api_key}, secret_set_at=timezone.now())
+    made.set_secret(secret)
+    made.save()
+    return made
+
+
 def hours_ago(hours: float) -> datetime:
     return timezone.now() - timedelta(hours=hours)
 

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from django.conf import settings
 
-from integrations.http import BadAnswer, Basic, CutOff, Refused, Session, TimedOut, Unreachable, VendorError
+from integrations.authorise import Basic
+from integrations.http import BadAnswer, CutOff, Refused, Session, TimedOut, Unreachable, VendorError
 from integrations.mixpanel.errors import HourlyBudgetSpent, MixpanelDown, NotPermitted, TooManyAtOnce, explain
 from integrations.mixpanel.meter import Meter
 from integrations.mixpanel.pull import Asking, Cursor, Members
@@ -229,7 +230,7 @@ class MixpanelClient:
     ) -> Parsed | VendorError:
         """One request: its parsed answer, or what went wrong. Touches nothing but the session: safe in any thread."""
         project = {"project_id": str(self.account.project_id)} if of_project else {}
-        patience = {"read_seconds": self._page_read_seconds} if page else {}
+        patience: dict[str, Any] = {"read_seconds": self._page_read_seconds} if page else {}
         try:
             answer = self._session.call(
                 method,

@@ -7,8 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from integrations.connect import MixpanelSettings, register, row_of
+from integrations.connect import MixpanelSettings, row_of
 from integrations.mixpanel.schemas import Region
+from integrations.register import register
 from integrations.sandbox import accounts
 from notifly_console.tenancy.bootstrap import bootstrap
 from notifly_console.tenancy.models import Project, Role, User

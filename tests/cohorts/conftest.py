@@ -14,8 +14,9 @@ SOME = 2_785_620
 def connect_to(world: Any, sandbox: Any) -> Any:
     """`connect_to(username=…, project_id=…, region=…, phone_column=…)` registers credentials for the world's
     project; without arguments those of an analyst of the stand-in's main project."""
-    from integrations.connect import MixpanelSettings, register
+    from integrations.connect import MixpanelSettings
     from integrations.mixpanel.schemas import Region
+    from integrations.register import register
 
     def connect(*, secret: str = SECRET, region: str = "us", **values: Any) -> Any:
         settings = {"project_id": PROJECT, "username": USERNAME, **values}

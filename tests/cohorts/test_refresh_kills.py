@@ -57,8 +57,9 @@ def start(sandbox, monkeypatch):
 @pytest.fixture
 def new_project(town, monkeypatch):
     """`new_project()` makes another connected project, with an hour of its own. Three pages hold its people."""
-    from integrations.connect import MixpanelSettings, register
+    from integrations.connect import MixpanelSettings
     from integrations.mixpanel.schemas import Region
+    from integrations.register import register
     from integrations.sandbox.accounts import PROJECT, SECRET, USERNAME
     from notifly_console.tenancy.models import Project
 

@@ -20,6 +20,7 @@ class Asked:
     headers: dict[str, str]
     form: dict[str, str]
     connection: int
+    body: str = ""
 
     @property
     def page(self) -> int:
@@ -109,7 +110,8 @@ def _read(reader: Any, number: int) -> Asked | None:
         headers[name.lower()] = value.strip()
     body = reader.read(int(headers.get("content-length", 0))).decode()
     parts = urlsplit(target)
-    return Asked(method, parts.path, _flat(parts.query), headers, _flat(body), number)
+    form = {} if body[:1] in "{[" else _flat(body)
+    return Asked(method, parts.path, _flat(parts.query), headers, form, number, body)
 
 
 def _flat(text: str) -> dict[str, str]:

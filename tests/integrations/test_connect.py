@@ -13,9 +13,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from integrations.budget import WINDOW
-from integrations.connect import MixpanelSettings, client_of, mixpanel_of, register, row_of
+from integrations.connect import MixpanelSettings, client_of, mixpanel_of, row_of
 from integrations.mixpanel.schemas import Region
 from integrations.models import Budget, Connection, Query
+from integrations.register import register
 from integrations.sandbox import accounts
 from notifly_console.audit.models import Entry
 from notifly_console.lib.crypto import CannotOpen, KeyRing

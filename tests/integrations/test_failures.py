@@ -1,15 +1,21 @@
 """Every error has a sentence for people, with the remedy."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from integrations import http, ladder  # noqa: F401 -- every error class is known once they are imported
-from integrations.failures import known_codes, sentence, values_of
+from integrations.failures import known_codes, sending, sentence, values_of
 from integrations.http import Unreachable, VendorError
 from integrations.mixpanel.errors import HourlyBudgetSpent, MixpanelDown
+from integrations.send_failures import SENTENCES
+from integrations.solapi.codes import VERDICTS
+from integrations.solapi.errors import NotYet
+from integrations.solapi.messenger import CODE_OF
 
 
 def every(kind: type[VendorError]) -> set[type[VendorError]]:
@@ -18,7 +24,37 @@ def every(kind: type[VendorError]) -> set[type[VendorError]]:
 
 @pytest.mark.parametrize("kind", sorted(every(VendorError), key=lambda kind: kind.__name__))
 def test_every_error_class_of_the_client_has_a_sentence(kind: type[VendorError]) -> None:
-    assert kind.code in known_codes()
+    assert kind.code in (SENTENCES if kind is NotYet else known_codes())
+
+
+# -- Senders ----------------------------------------------------------------------------------------------------------
+RAISED = re.compile(r"(?:NotTaken|Stopped|Unclear)\(\s*\"([a-z_]+)\"")
+
+
+def raised_codes() -> set[str]:
+    """Every code that the sources raise a SendError with."""
+    sources = [*Path("integrations").glob("*.py"), *Path("integrations/solapi").glob("*.py")]
+    return {code for source in sources for code in RAISED.findall(source.read_text())}
+
+
+def test_every_error_of_a_sender_has_a_sentence() -> None:
+    codes = raised_codes()
+    assert {"out_of_balance", "not_connected", "not_settled", "group_gone"} <= codes
+    http_codes = {kind.code for kind in (http.Unreachable, http.TimedOut, http.CutOff, http.BadAnswer, http.TooLarge)}
+    stops = {
+        CODE_OF.get(verdict.reason, verdict.reason.value)
+        for verdict in VERDICTS.values()
+        if verdict.stops_campaign and verdict.reason
+    }
+    assert codes | http_codes | stops <= SENTENCES.keys()
+
+
+@pytest.mark.parametrize("code", [*sorted(SENTENCES), "unheard", "%s"])
+def test_a_senders_sentence_is_whole(code: str) -> None:
+    failure = sending(code)
+    for part in (failure.title, failure.remedy):
+        assert part == part.strip() != ""
+        assert "%(" not in part
 
 
 @pytest.mark.parametrize("code", sorted(known_codes()))

@@ -5,17 +5,19 @@ import gzip
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import urllib3
 
 from integrations import http as door
+from integrations.authorise import Basic
 from integrations.http import (
     BadAnswer,
-    Basic,
     CutOff,
     ForbiddenDestination,
     Halted,
@@ -28,7 +30,7 @@ from integrations.http import (
     retry_after_seconds,
 )
 from integrations.reply_text import excerpt
-from integrations.wire import Halt
+from integrations.wire import Call, Halt
 from notifly_console.lib.crypto import Secret
 from tests.integrations.loopback import Asked, Loopback, Reply, answer
 
@@ -397,3 +399,52 @@ def test_no_exception_and_no_log_holds_the_secret(name: str, retry: bool, caplog
 
 def test_credentials_do_not_print_themselves() -> None:
     assert SECRET not in repr(AUTH) + str(AUTH)
+
+
+# -- For a signed vendor ----------------------------------------------------------------------------------------------
+def test_json_goes_out_as_it_is_and_the_clock_comes_back() -> None:
+    body = '{"a": "한"}'.encode()
+    found, server = call(
+        lambda asked, conn: answer(200, {}, "Date: Tue, 03 Feb 2026 09:02:00 GMT"), "PUT", json_body=body
+    )
+    assert server.asked[0].body == body.decode()
+    assert server.asked[0].headers["content-type"] == "application/json"
+    assert found.date == datetime(2026, 2, 3, 9, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("said", "slug"),
+    [
+        ({"errorCode": "NotEnoughBalance", "errorMessage": "잔액 부족"}, "NotEnoughBalance"),
+        ({"errorCode": 17}, ""),
+        ({"errorCode": "no name <b>"}, ""),
+        (["errorCode"], ""),
+        (b"<html>", ""),
+    ],
+)
+def test_a_refusal_names_itself(said: Any, slug: str) -> None:
+    error = failure(lambda asked, conn: answer(400, said, "Date: Tue, 03 Feb 2026 09:02:00 GMT"))
+    assert isinstance(error, Refused)
+    assert error.slug == slug
+    assert error.date == datetime(2026, 2, 3, 9, 2, tzinfo=UTC)
+
+
+def test_what_breaks_behind_the_first_byte_is_never_called_unreached() -> None:
+    """TLS can break on the way back as well; "nothing was sent" must only be said where it is so."""
+    broken = urllib3.exceptions.SSLError("bad record")
+    before, behind = Call(time.monotonic() + 1, None), Call(time.monotonic() + 1, None)
+    behind.began = True
+    assert isinstance(door._in_our_words(broken, before, "h"), Unreachable)
+    assert isinstance(door._in_our_words(broken, behind, "h"), CutOff)
+
+
+def test_a_request_is_noted_as_begun_when_its_first_byte_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[bool] = []
+    explain = door._in_our_words
+    monkeypatch.setattr(door, "_in_our_words", lambda e, call, h: (began.append(call.began), explain(e, call, h))[1])
+    failure(lambda asked, conn: None)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        free = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(Unreachable):
+        Session([], override=free).call("POST", f"{free}/x")
+    assert began == [True, False]

@@ -18,9 +18,10 @@ from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from integrations.connect import MixpanelSettings, opened, register
+from integrations.connect import MixpanelSettings, opened
 from integrations.mixpanel.schemas import Region
 from integrations.models import Connection, Kind
+from integrations.register import register
 from integrations.rotate import keys_in_use, reseal
 from notifly_console.lib.crypto import CannotOpen, KeyRing
 from notifly_console.tenancy import seeds

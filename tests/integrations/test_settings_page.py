@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from integrations.connect import MixpanelSettings, register, row_of
+from integrations.connect import MixpanelSettings, row_of
 from integrations.mixpanel.schemas import Region
 from integrations.models import Connection
+from integrations.register import register
 from notifly_console.audit.models import Entry
 
 SECRET = "s3cret-canary-0123456789-4f2a"

@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def town(world: Any, sandbox: Any) -> Any:
     """The stand-in with two cohorts, and the world's project connected to it."""
-    from integrations.connect import MixpanelSettings, register
+    from integrations.connect import MixpanelSettings
+    from integrations.register import register
 
     sandbox.world.cohorts.clear()
     sandbox.world.cohorts.add("VIP 재구매 유도", range(400), id=2785620)

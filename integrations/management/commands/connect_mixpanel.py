@@ -8,8 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import override
 from django.views.decorators.debug import sensitive_variables
 
-from integrations.connect import EMAIL_COLUMN, PHONE_COLUMN, MixpanelSettings, register
+from integrations.connect import EMAIL_COLUMN, PHONE_COLUMN, MixpanelSettings
 from integrations.forms import SECRET, MixpanelForm
+from integrations.register import register
 from notifly_console.tenancy.models import Project
 
 OPTION_OF = {
