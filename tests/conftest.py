@@ -133,6 +133,7 @@ def sandbox(_sandbox: Any, settings: Any) -> Iterator[Any]:
     _sandbox.world.reset()
     settings.MIXPANEL_API_URL = _sandbox.url
     settings.SOLAPI_API_URL = _sandbox.solapi_url
+    settings.SOLAPI_REQUESTS_PER_SECOND = 10_000.0
     yield _sandbox
     _sandbox.world.reset()
 
