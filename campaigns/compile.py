@@ -5,7 +5,6 @@ costs a few microseconds. The sum of the pieces is exact, since CP949 and UTF-16
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from campaigns.characters import byte_length, character_length, mended, unencodable
@@ -22,7 +21,8 @@ from campaigns.limits import (
 )
 from campaigns.marks import AD, Marks
 from campaigns.models import SkipReason
-from campaigns.personalise import Literal, Slot, Template, one_line, parse, parse_template_text, url_part
+from campaigns.personalise import Literal, Slot, Template, parse, parse_template_text
+from campaigns.values import one_line, url_part
 from integrations.messaging import Button, Fallback, Kind
 
 
@@ -94,14 +94,9 @@ def _linked(value: str) -> tuple[str, int]:
     return value, len(value)
 
 
-class _Line(NamedTuple):
-    text: str
-    length: int
-    is_altered: bool
-    is_hollow: bool
-    """Nothing but what is the same for everybody."""
-    has_hole: bool
-    """A value was missing and had no default."""
+_Line = tuple[str, int, bool, bool, bool]
+"""A person's text, its length; whether a value was altered; whether a value was missing that has no default; whether
+nothing but what is the same for everybody is left. (A bare tuple: a million people come through here.)"""
 
 
 class _Text:
@@ -140,16 +135,14 @@ class _Text:
                 is_hollow &= not value
         except UnicodeEncodeError:
             return None
-        return _Line("".join(pieces), length, is_altered, is_hollow, has_hole)
+        return "".join(pieces), length, is_altered, has_hole, is_hollow
 
 
 # -- A text message, by itself or as a fallback -----------------------------------------------------------------------
-class _Written(NamedTuple):
-    kind: Kind
-    text: str
-    subject: str
-    length: int
-    is_altered: bool
+_Written = tuple[Kind, str, str, int, bool]
+"""Kind, text, title, bytes of the text, whether a value was altered."""
+_Shown = tuple[Kind, str, str, int, Mapping[str, str], tuple[Button, ...]]
+"""The first fields of `Rendered`, of a Kakao message."""
 
 
 class _Letter:
@@ -170,16 +163,17 @@ class _Letter:
         subject = self._subject.fill(values, now) if self._subject else _NO_LINE
         if body is None or subject is None:
             return SkipReason.CHARACTERS
-        if (self._skips and (body.has_hole or subject.has_hole)) or (self._body.is_blank and body.is_hollow):
+        text, length, is_altered, has_hole, is_hollow = body
+        title, title_length, title_is_altered, title_has_hole, _ = subject
+        if (self._skips and (has_hole or title_has_hole)) or (is_hollow and self._body.is_blank):
             return SkipReason.NO_VALUE
-        kind = Kind.LMS if self._kind == Kind.SMS and body.length > SMS_BYTES else self._kind
-        if body.length > LMS_BYTES or subject.length > SUBJECT_BYTES:
+        if length > LMS_BYTES or title_length > SUBJECT_BYTES:
             return SkipReason.TOO_LONG
-        title = "" if subject.text == AD else subject.text
-        return _Written(kind, body.text, title, body.length, body.is_altered or subject.is_altered)
+        kind = Kind.LMS if length > SMS_BYTES and self._kind is Kind.SMS else self._kind
+        return kind, text, "" if title == AD else title, length, is_altered or title_is_altered
 
 
-_NO_LINE = _Line("", 0, False, True, False)
+_NO_LINE: _Line = ("", 0, False, False, True)
 
 
 class _TextRenderer:
@@ -196,122 +190,136 @@ class _TextRenderer:
 
 
 # -- Kakao ------------------------------------------------------------------------------------------------------------
-class _Kakao:
-    """What both Kakao channels share: a message with or without a fallback."""
+class _Instead:
+    """The fallback of a Kakao message, or none: own text asks for the person's values, the Kakao text for its own."""
 
     def __init__(self, fallback: FallbackText | None, kakao_text: Template, marks: Marks | None) -> None:
-        self._is_own = fallback is not None and fallback.is_own
-        self._letter = (
-            _Letter(
-                fallback.kind,
-                parse(fallback.text) if fallback.is_own else kakao_text,
-                fallback.subject,
-                marks,
-                skips=False,
-            )
-            if fallback
-            else None
-        )
+        self._letter = None
+        self.is_own = fallback is not None and fallback.is_own
+        if fallback:
+            body = parse(fallback.text) if fallback.is_own else kakao_text
+            self._letter = _Letter(fallback.kind, body, fallback.subject, marks, skips=False)
 
-    def with_fallback(
-        self, rendered: Rendered, values: Mapping[str, Any], kakao_values: Mapping[str, Any], now: datetime
-    ) -> Rendered:
-        """`rendered` with the text that goes out instead: own text asks for `values`, the Kakao text for its own."""
+    def complete(self, kakao: _Shown, values: Mapping[str, Any], now: datetime) -> Rendered:
+        """`kakao` with the text that goes out instead."""
         if self._letter is None:
-            return rendered
-        written = self._letter.write(values if self._is_own else kakao_values, now)
+            return Rendered(*kakao, None, 0, None, is_altered=False)
+        written = self._letter.write(values, now)
         if isinstance(written, SkipReason):
-            return rendered._replace(fallback_left=written)
+            return Rendered(*kakao, None, 0, written, is_altered=False)
         kind, text, subject, length, is_altered = written
-        return rendered._replace(fallback=Fallback(kind, text, subject), fallback_length=length, is_altered=is_altered)
+        return Rendered(*kakao, Fallback(kind, text, subject), length, None, is_altered)
 
 
-class _FriendtalkRenderer(_Kakao):
+class _Link:
+    """A button with its links; nothing is filled in where they are the same for everybody."""
+
+    __slots__ = ("_button", "_most", "_texts")
+
+    def __init__(self, button: Button, texts: tuple[Template, Template], measure: Measure, most: int) -> None:
+        self._button = button
+        self._most = most
+        is_personal = any(text.slots for text in texts)
+        self._texts = tuple(_Text(text, measure) for text in texts) if is_personal else ()
+
+    def fill(self, values: Mapping[str, Any], now: datetime, *, skips: bool) -> Button | SkipReason:
+        """The button of one person."""
+        if not self._texts:
+            return self._button
+        urls = []
+        for text in self._texts:
+            line = text.fill(values, now)
+            if line is None or not _BLANK.isdisjoint(line[0]):
+                return SkipReason.CHARACTERS
+            url, length, _altered, has_hole, _hollow = line
+            if skips and has_hole:
+                return SkipReason.NO_VALUE
+            if length > self._most:
+                return SkipReason.TOO_LONG
+            urls.append(url)
+        return Button(self._button.name, *urls)
+
+
+_BLANK = frozenset(" \t\n\r\x0b\x0c\u3000")
+
+
+class _FriendtalkRenderer:
     def __init__(self, content: FriendtalkContent, marks: Marks) -> None:
         body = parse(content.text)
-        super().__init__(content.fallback, body, marks)
+        self._instead = _Instead(content.fallback, body, marks)
         self._body = _Text(body, _shown)
         self._skips = content.skips_missing
         self._buttons = tuple(
-            (one.name, _Text(parse(one.mobile_url), _linked), _Text(parse(one.pc_url), _linked))
-            for one in content.buttons
+            _Link(one, (parse(one.mobile_url), parse(one.pc_url)), _linked, FRIENDTALK_LINK) for one in content.buttons
         )
 
     def render(self, values: Mapping[str, Any], now: datetime) -> Rendered | Left:
         body = self._body.fill(values, now)
         if body is None:
             return Left(SkipReason.CHARACTERS)
-        if (self._skips and body.has_hole) or (self._body.is_blank and body.is_hollow):
+        text, length, _altered, has_hole, is_hollow = body
+        if (has_hole and self._skips) or (is_hollow and self._body.is_blank):
             return Left(SkipReason.NO_VALUE)
-        if body.length > FRIENDTALK_CHARACTERS or body.text.count("\n") > FRIENDTALK_BREAKS:
+        if length > FRIENDTALK_CHARACTERS or text.count("\n") > FRIENDTALK_BREAKS:
             return Left(SkipReason.TOO_LONG)
         buttons = []
-        for name, mobile, pc in self._buttons:
-            links = mobile.fill(values, now), pc.fill(values, now)
-            if links[0] is None or links[1] is None:
-                return Left(SkipReason.CHARACTERS)
-            if self._skips and (links[0].has_hole or links[1].has_hole):
-                return Left(SkipReason.NO_VALUE)
-            if max(links[0].length, links[1].length) > FRIENDTALK_LINK:
-                return Left(SkipReason.TOO_LONG)
-            buttons.append(Button(name, links[0].text, links[1].text))
-        rendered = Rendered(
-            Kind.FRIENDTALK, body.text, "", body.length, {}, tuple(buttons), None, 0, None, is_altered=False
-        )
-        return self.with_fallback(rendered, values, values, now)
+        for link in self._buttons:
+            button = link.fill(values, now, skips=self._skips)
+            if isinstance(button, SkipReason):
+                return Left(button)
+            buttons.append(button)
+        return self._instead.complete((Kind.FRIENDTALK, text, "", length, {}, tuple(buttons)), values, now)
 
 
-class _AlimtalkRenderer(_Kakao):
-    def __init__(self, content: AlimtalkContent, marks: Marks) -> None:
+class _AlimtalkRenderer:
+    def __init__(self, content: AlimtalkContent) -> None:
         names = content.template_variables
         body = parse_template_text(content.template_text, names)
-        super().__init__(content.fallback, body, None)
+        self._instead = _Instead(content.fallback, body, None)
         self._body = _Text(body, _shown)
+        given = [content.variable(name) or Variable(name) for name in names]
         self._variables = tuple(
-            (given, _Text(parse(given.text), _shown_line))
-            for given in (content.variable(name) or Variable(name) for name in names)
+            (one.name, _Text(parse(one.text), _shown_line), "" if one.skips_missing else one.default) for one in given
         )
+        # Kakao fills a template's links itself, with the variables as they are.
         self._buttons = tuple(
-            (one.name, _linked_template(one.mobile_url, names), _linked_template(one.pc_url, names))
+            _Link(
+                one,
+                (parse_template_text(one.mobile_url, names), parse_template_text(one.pc_url, names)),
+                _shown,
+                ALIMTALK_LINK,
+            )
             for one in content.template_buttons
         )
 
     def render(self, values: Mapping[str, Any], now: datetime) -> Rendered | Left:
         variables: dict[str, str] = {}
-        for given, text in self._variables:
+        for name, text, default in self._variables:
             line = text.fill(values, now)
             if line is None:
                 return Left(SkipReason.CHARACTERS)
-            is_missing = line.has_hole or not line.text
-            filled = ("" if given.skips_missing else given.default) if is_missing else line.text
+            filled, _length, _altered, has_hole, _hollow = line
+            if has_hole or not filled:
+                filled = default
             if not filled:
                 return Left(SkipReason.NO_VALUE)
-            variables[given.name] = filled
+            variables[name] = filled
         body = self._body.fill(variables, now)
         if body is None:
             return Left(SkipReason.CHARACTERS)
-        if body.length > ALIMTALK_CHARACTERS:
+        if body[1] > ALIMTALK_CHARACTERS:
             return Left(SkipReason.TOO_LONG)
         buttons = []
-        for name, *links in self._buttons:
-            mobile, pc = (link.fill(variables, now) for link in links)
-            if mobile is None or pc is None or any(map(str.isspace, chain(mobile.text, pc.text))):
-                return Left(SkipReason.CHARACTERS)
-            if max(mobile.length, pc.length) > ALIMTALK_LINK:
-                return Left(SkipReason.TOO_LONG)
-            buttons.append(Button(name, mobile.text, pc.text))
-        rendered = Rendered(
-            Kind.ALIMTALK, body.text, "", body.length, variables, tuple(buttons), None, 0, None, is_altered=False
-        )
-        return self.with_fallback(rendered, values, variables, now)
+        for link in self._buttons:
+            button = link.fill(variables, now, skips=False)
+            if isinstance(button, SkipReason):
+                return Left(button)
+            buttons.append(button)
+        kakao = (Kind.ALIMTALK, body[0], "", body[1], variables, tuple(buttons))
+        return self._instead.complete(kakao, values if self._instead.is_own else variables, now)
 
 
-def _linked_template(url: str, names: tuple[str, ...]) -> _Text:
-    # Kakao fills a template's links itself, with the variables as they are.
-    return _Text(parse_template_text(url, names), _shown)
-
-
-# -- The door --
+# -- The door -------------------------------------------------------------------------------------------------------
 @lru_cache(maxsize=64)
 def compiled(content: Content, marks: Marks) -> Renderer:
     """`content` with the marks of a project's ads. Raises BadVariable for a text that can't be read."""
@@ -319,4 +327,4 @@ def compiled(content: Content, marks: Marks) -> Renderer:
         return _TextRenderer(content, marks)
     if isinstance(content, FriendtalkContent):
         return _FriendtalkRenderer(content, marks)
-    return _AlimtalkRenderer(content, marks)
+    return _AlimtalkRenderer(content)

@@ -6,31 +6,24 @@ It is read by the parser below and by nothing else: no code, no attribute access
 value is put in as it is; whatever it holds (`{{`, `#{`, `%s`) stays text. (ASVS 1.3.7, 1.3.10)
 """
 
-import math
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Protocol
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from campaigns.characters import tidy
+from campaigns.values import as_text, national
 
 CATEGORIES = ("user", "csv")
 RESERVED = ("$user_id", "$email", "$phone_number")
 """Names of `user` that always mean the person's own id, e-mail address and phone number."""
 FIELD_LENGTH = 255
 ZONE = "Asia/Seoul"
-
-YES, NO = "예", "아니요"
-"""How true and false are written: a message speaks Korean whatever language the console is read in."""
 
 
 class BadVariable(Exception):
@@ -42,57 +35,6 @@ class BadVariable(Exception):
         self.code = code
         self.position = position
         self.text = text
-
-
-# -- A value as text --------------------------------------------------------------------------------------------------
-_SPACES = re.compile(r"[\t\u00a0\u1680\u2000-\u200a\u202f\u205f]")
-_UNSEEN = re.compile(r"[\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-
-
-def as_text(value: Any) -> str:
-    """A JSON value as it reads in a message; "" where it says nothing (null, empty, blank, an object, not a number).
-
-    Numbers are written without an exponent and 3.0 as 3, lists joined by commas, true and false as 예 and 아니요.
-    Control characters and marks that change the direction of writing are removed, line breaks made one kind."""
-    if isinstance(value, str):
-        text: str = value
-        if not text.isprintable():
-            text = _UNSEEN.sub("", _SPACES.sub(" ", tidy(text)))
-        elif not text.isascii():
-            text = unicodedata.normalize("NFC", text)
-        return text.strip()
-    if isinstance(value, bool):
-        return YES if value else NO
-    if isinstance(value, list | tuple):
-        items = [as_text(item) for item in value if not isinstance(item, list | tuple)]
-        return ", ".join(item for item in items if item)
-    return _number(value)
-
-
-def _number(value: Any) -> str:
-    if isinstance(value, int):
-        return str(value) if value.bit_length() <= 128 else ""
-    if isinstance(value, Decimal):
-        value = float(value)
-    if not isinstance(value, float) or not math.isfinite(value):
-        return ""
-    if value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return format(Decimal(repr(value)), "f")
-
-
-def one_line(text: str) -> str:
-    """`text` without line breaks, for where a channel allows none."""
-    return " ".join(text.split()) if "\n" in text else text
-
-
-def url_part(text: str) -> str:
-    """`text` as a piece of a link: it can add to a path or a query, never leave its place there."""
-    return quote(text, safe="")
-
-
-def _national(text: str) -> str:
-    return "0" + text[3:] if text.startswith("+82") else text
 
 
 # -- The language -----------------------------------------------------------------------------------------------------
@@ -112,7 +54,7 @@ class Slot:
         text = as_text(values.get(self.field))
         if not text:
             return self.default or ""
-        return _national(text) if self.field == "$phone_number" else text
+        return national(text) if self.field == "$phone_number" else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +257,7 @@ class _Reader:
                 )
             kind, word = self.next()
         if kind != "end":
-            raise self.unclosed()
+            raise self.unexpected(word)
         return Moment(pattern, zone, self.start, self.at)
 
     def check_pattern(self, pattern: str) -> None:
@@ -354,7 +296,7 @@ class _Reader:
         if (kind, word) == ("sign", "|"):
             return True
         if kind != "end":
-            raise self.unclosed()
+            raise self.unexpected(word)
         return False
 
     def filter_name(self) -> str:
@@ -377,6 +319,9 @@ class _Reader:
 
     def unclosed(self) -> BadVariable:
         return BadVariable("unclosed", self.start, _("{{ 로 시작한 변수를 }} 로 닫아 주세요."))
+
+    def unexpected(self, word: str) -> BadVariable:
+        return self.bad("unexpected", _("여기에 %(word)s은(는) 올 수 없습니다. }} 로 닫아 주세요.") % {"word": word})
 
     def unknown_filter(self, name: str, instead: str) -> BadVariable:
         return self.bad(

@@ -143,7 +143,7 @@ def texts_can_be_read(content: Content, rules: SenderRules, facts: Facts) -> Ite
                 yield Problem(field, "variable_column", text, slot.start)
 
 
-_NUMBER = re.compile(r"(?:1[5-8][0-9]{6}|030[0-9]{5,9}|0(?!10[01]|70[01])[0-9]{7,10})")
+_NUMBER = re.compile(r"(?:1[5-8][0-9]{6}|030[0-9]{5,9}|0(?!10[01]|70[01]|(?:2|[3-6][1-5])1[5-8][0-9]{6}$)[0-9]{7,10})")
 
 
 def is_sender_number(number: str) -> bool:
