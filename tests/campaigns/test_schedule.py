@@ -1,6 +1,7 @@
 """When a campaign goes out, and when nobody may be written to."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -172,7 +173,7 @@ def test_runs_follow_each_other_one_a_day(timing, after, tz):
     found = upcoming(timing, after, tz, 5)
     for n, moment in enumerate(found):
         assert next_run(timing, found[n - 1] if n else after, tz) == moment
-    assert all(later - earlier > timedelta(hours=20) for earlier, later in zip(found, found[1:], strict=False))
+    assert all(later - earlier > timedelta(hours=20) for earlier, later in pairwise(found))
 
 
 # -- Reading and checking ---------------------------------------------------------------------------------------------
