@@ -13,7 +13,8 @@ KEY = frozenset({"InvalidAPIKey", "InvalidApiKey", "SignatureDoesNotMatch", "Una
 ALREADY_SENT = frozenset({"GroupInProcessing", "AlreadySent", "ScheduledGroup"})
 """Documented answers (409) of a group that was told to go before."""
 NOT_PENDING = frozenset({"InvalidStatus", "InvalidGroupStatus", "NotOperationalStatus"})
-NEVER_GOES = frozenset({"DeletedGroup", "FailedGroup"})
+NEVER_GOES = frozenset({"DeletedGroup", "FailedGroup", "MessagesNotFound"})
+"""It is gone, or there is nobody in it."""
 
 
 class NotYet(VendorError):
