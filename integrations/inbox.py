@@ -7,7 +7,7 @@ so the door itself needs no broker. Who handles a kind says so at start (`handle
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +55,32 @@ def hand_over(kind: str, project_id: UUID, subject: int) -> None:
     """Wakes the handler after the current transaction; the sweep does it where that is lost."""
     if handler := _handlers.get(kind):
         nudge(handler, project_id=project_id.hex, subject=subject)
+
+
+# -- Hints ------------------------------------------------------------------------------------------------------------
+Hint = Callable[[UUID, Sequence[str]], None]
+"""Gets the project and the handles of groups (`messaging.Messenger.open`) that have news."""
+_hints: dict[str, Hint] = {}
+
+
+def on_report(provider: str) -> Callable[[Hint], Hint]:
+    """Says who wants to know that groups of this provider ("solapi") have news. It is called within the provider's
+    call, before the answer: so it only notes, in a statement or two, that the groups are to be asked for. A call may
+    come twice, late, or with groups that nobody knows. Raises ImproperlyConfigured for a second handler."""
+
+    def claim(handler: Hint) -> Hint:
+        known = _hints.setdefault(provider, handler)
+        if (known.__module__, known.__qualname__) != (handler.__module__, handler.__qualname__):
+            raise ImproperlyConfigured(f"Reports of {provider} are handled twice: by {known} and {handler}.")
+        return handler
+
+    return claim
+
+
+def report(provider: str, project_id: UUID, handles: Sequence[str]) -> None:
+    """Tells whoever wants to know. Nothing is lost where nobody does: reports are asked for by the clock as well."""
+    if handles and (handler := _hints.get(provider)):
+        handler(project_id, handles)
 
 
 # -- Keeping ----------------------------------------------------------------------------------------------------------

@@ -25,9 +25,11 @@ from django.urls import Resolver404, resolve
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
-from integrations import inbox, inlets
+from integrations import hooks, inbox, inlets, senders
 from integrations.mixpanel.webhook import NotAPage, PushedPage, action_of, parse_page
 from integrations.models import InboundKind
+from integrations.solapi.messenger import handles_of
+from integrations.solapi.webhook import groups_of
 from notifly_console.lib.throttle import Throttle
 from notifly_console.lib.visitors import address_of
 from notifly_console.tenancy import keys
@@ -35,7 +37,9 @@ from notifly_console.tenancy.models import ApiKey
 
 log = structlog.get_logger(__name__)
 
+DOORS = ("/mixpanel/", "/solapi/")
 MOST_BYTES = 32 * 1024 * 1024
+MOST_REPORT_BYTES = 1024 * 1024
 PIECE_BYTES = 64 * 1024
 LARGE_BYTES = 4 * 1024 * 1024
 """Bodies above this are read and parsed one at a time in a process: each may need many times its size."""
@@ -56,7 +60,7 @@ class InboundMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith("/mixpanel/"):
+        if request.path_info.startswith(DOORS):
             try:
                 match = resolve(request.path_info)
             except Resolver404:
@@ -158,6 +162,25 @@ def _keep(request: HttpRequest, key: ApiKey, page: PushedPage, body: bytes) -> N
         raise Refused(403, message, action=page.action)
 
 
+# -- SOLAPI's reports -------------------------------------------------------------------------------------------------
+@inbound
+def solapi_reports(request: HttpRequest, inlet: str) -> HttpResponse:
+    """What became of messages: taken only as a hint to ask. `inlet` is the project's id as it was pasted into SOLAPI,
+    which calls again, up to five times, upon anything but a 200."""
+    if request.method != "POST":
+        raise Refused(405, "Only POST is answered here.")
+    length = _declared_length(request, MOST_REPORT_BYTES)
+    row = hooks.caller(_project_id(inlet), request.headers.get("X-Solapi-Secret", ""))
+    if row is None:
+        raise Refused(401, "Unknown project or secret. Copy both again from 설정 → 발신 정보.")
+    named = groups_of(_read(request, length, MOST_REPORT_BYTES))
+    ours = senders.account_id(row) if named else ""
+    handles = [handle for group, account in named for handle in handles_of(group, account or ours)]
+    inbox.report("solapi", row.project_id, handles)
+    hooks.note_call(row)
+    return JsonResponse({"status": "success"})
+
+
 # -- Who calls --------------------------------------------------------------------------------------------------------
 @sensitive_variables("access_key", "secret", "proof")
 def _caller(request: HttpRequest, inlet: str) -> ApiKey:
@@ -215,14 +238,14 @@ def _prove(proof: bytes) -> None:
 
 
 # -- The body ---------------------------------------------------------------------------------------------------------
-def _declared_length(request: HttpRequest) -> int | None:
+def _declared_length(request: HttpRequest, most: int = MOST_BYTES) -> int | None:
     """How long the body says it is; None for one that comes in chunks."""
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         return None
     text = request.META.get("CONTENT_LENGTH") or "0"
-    length = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else MOST_BYTES + 1
-    if length > MOST_BYTES:
-        raise _too_large()
+    length = int(text) if text.isascii() and text.isdigit() and len(text) < 16 else most + 1
+    if length > most:
+        raise _too_large(most)
     return length
 
 
@@ -251,7 +274,7 @@ def _room_for(length: int | None) -> Iterator[None]:
         _large.release()
 
 
-def _read(request: HttpRequest, length: int | None) -> bytes:
+def _read(request: HttpRequest, length: int | None, most: int = MOST_BYTES) -> bytes:
     """The body, in pieces. Of one in chunks no more is read than a body may have."""
     source: Any = request if length is not None else request.META.get("wsgi.input")
     pieces: list[bytes] = []
@@ -260,8 +283,8 @@ def _read(request: HttpRequest, length: int | None) -> bytes:
         while piece := source.read(PIECE_BYTES):
             pieces.append(piece)
             size += len(piece)
-            if size > MOST_BYTES:
-                raise _too_large()
+            if size > most:
+                raise _too_large(most)
     except OSError as error:
         raise Refused(503, "The body broke off.", retry=1) from error
     if length is not None and size < length:
@@ -269,5 +292,6 @@ def _read(request: HttpRequest, length: int | None) -> bytes:
     return b"".join(pieces)
 
 
-def _too_large() -> Refused:
-    return Refused(413, f"A page may have {MOST_BYTES // 1024 // 1024} MiB. Export fewer properties.")
+def _too_large(most: int) -> Refused:
+    hint = " Export fewer properties." if most == MOST_BYTES else ""
+    return Refused(413, f"A call may have {most // 1024 // 1024} MiB.{hint}")

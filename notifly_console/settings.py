@@ -112,9 +112,6 @@ SOLAPI_API_URL = env.str("SOLAPI_API_URL", default="").rstrip("/")
 SOLAPI_REQUESTS_PER_SECOND = env.float("SOLAPI_REQUESTS_PER_SECOND", default=5.0)
 """Of one account, over all workers. SOLAPI publishes no limit; a request may carry 5,000 messages."""
 
-SOLAPI_API_URL = env.str("SOLAPI_API_URL", default="").rstrip("/")
-"""The same for `https://api.solapi.com`."""
-
 # -- Sending ----------------------------------------------------------------------------------------------------------
 SENDING_BATCH = env.int("SENDING_BATCH", default=1_000)
 """People handed to the provider at once, at most."""

@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/", include("notifly_console.tenancy.account_urls")),
     path("", include("notifly_console.tenancy.urls")),
     path("mixpanel/projects/<str:inlet>/cohorts", webhooks.mixpanel_cohorts, name="mixpanel_cohorts"),
+    path("solapi/projects/<str:inlet>/reports", webhooks.solapi_reports, name="solapi_reports"),
     path("projects/<hex:project_id>/", include("integrations.urls")),
     path("projects/<hex:project_id>/", include("cohorts.urls")),
     path("projects/<hex:project_id>/", include("campaigns.urls")),

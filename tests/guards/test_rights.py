@@ -58,6 +58,7 @@ OUTSIDE = {
     "tenancy:language": ANYONE,
     "tenancy:join": ANYONE,
     "mixpanel_cohorts": MACHINES,
+    "solapi_reports": MACHINES,
 }
 MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
            "profile_id": 987654321, "campaign_id": None}  # fmt: skip
