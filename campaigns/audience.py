@@ -20,9 +20,10 @@ from pyroaring import BitMap64
 
 from campaigns.funnel import Drop, Funnel, Plan, Step, step_of
 from campaigns.message import content_of, is_ad
-from campaigns.models import AudienceKind, Campaign, OptOut
+from campaigns.models import AudienceKind, Campaign
+from campaigns.optouts import digits_by_source
 from campaigns.people import first_phones, people_of
-from cohorts.facets import PREFIX, Facets, facets
+from cohorts.facets import Facets, facets
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Snapshot
 
@@ -178,8 +179,9 @@ def _others(now: Facets, sharing: BitMap64, passing: BitMap64) -> BitMap64:
 
 def _opted_out(project_id: UUID, now: Facets, left: BitMap64) -> dict[str, BitMap64]:
     """Those whose number refused advertising, by where we know it from."""
-    numbers: defaultdict[str, set[int]] = defaultdict(set)
-    for source, phone in OptOut.objects.filter(project_id=project_id).values_list("source", "phone"):
-        if phone.startswith("+8210"):
-            numbers[source].add(int(phone[PREFIX:]))
-    return {source: now.having(left, refused) for source, refused in sorted(numbers.items())}
+    source_of = digits_by_source(project_id)
+    refused = now.having(source_of) & left
+    by_source: defaultdict[str, list[int]] = defaultdict(list)
+    for id_, digits in zip(refused, now.digits_of(refused), strict=True):
+        by_source[source_of[digits]].append(id_)
+    return {source: BitMap64(ids) for source, ids in sorted(by_source.items())}

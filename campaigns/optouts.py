@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from campaigns.models import OptOut, OptOutSource
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
-from notifly_console.lib.phone import REASONS, normalise
+from notifly_console.lib.phone import PREFIX, REASONS, mobile, normalise
 from notifly_console.tenancy.models import Project
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,12 @@ def numbers(project_id: UUID, phones: Collection[str]) -> set[str]:
     for some in _some(phones):
         found.update(OptOut.objects.filter(project_id=project_id, phone__in=some).values_list("phone", flat=True))
     return found
+
+
+def digits_by_source(project_id: UUID) -> dict[int, str]:
+    """Of every mobile number that refused its eight digits after 010, and where we know it from."""
+    refused = OptOut.objects.filter(project_id=project_id).values_list("phone", "source")
+    return {int(phone[PREFIX:]): source for phone, source in refused.iterator(chunk_size=10_000) if mobile(phone)}
 
 
 # -- People -----------------------------------------------------------------------------------------------------------

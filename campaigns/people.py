@@ -75,7 +75,7 @@ def _instead(plan: Plan, ids: Sequence[int]) -> dict[int, str]:
     now = facets(plan.project_id)
     asked = BitMap64(ids) & now.reachable
     digits = dict(zip(asked, now.digits_of(asked), strict=True))
-    keepers = now.having(plan.at_step["one_per_number"] & now.shared, frozenset(digits.values()))
+    keepers = now.having(frozenset(digits.values())) & plan.at_step["one_per_number"]
     by_digits = dict(zip(now.digits_of(keepers), keepers, strict=True))
     names = dict(Profile.objects.filter(pk__in=list(keepers)).values_list("pk", "external_id"))
     return {id_: names.get(by_digits.get(number, 0), "") for id_, number in digits.items()}

@@ -15,23 +15,21 @@ from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress, groupby, islice
-from operator import eq
+from itertools import compress, groupby
 from typing import NamedTuple
 from uuid import UUID
 
 import orjson
 from django.db import transaction
-from pyroaring import BitMap64
+from pyroaring import BitMap, BitMap64
 
 from cohorts.models import FacetChunk, Profile
 from cohorts.profiles import ANONYMOUS, Contact, Person
+from notifly_console.lib.phone import PREFIX
 
 BITS = 14
 SIZE = 1 << BITS
 LOW = SIZE - 1
-PREFIX = len("+8210")
-"""Every reachable number begins with it (`lib/phone.py`); eight digits follow."""
 REASON = "phone:"
 PROJECTS_KEPT = 4
 
@@ -269,9 +267,14 @@ class Facets:
     @cached_property
     def shared(self) -> BitMap64:
         """Those whose number another reachable profile of the project has, too."""
-        ordered = sorted(self.digits_of(self.reachable))
-        repeated = frozenset(compress(ordered, map(eq, ordered, islice(ordered, 1, None))))
-        return self.having(self.reachable, repeated)
+        seen, repeated = BitMap(), BitMap()
+        for part in self.parts.values():
+            here = BitMap(part.digits)
+            repeated |= here & seen
+            seen |= here
+            repeated.update(_repeated(part.digits))
+        repeated.discard(0)
+        return self.having(frozenset(repeated))
 
     def digits_of(self, ids: BitMap64) -> array:
         """The eight digits after 010 of each of these reachable profiles, in the order of their ids."""
@@ -283,13 +286,24 @@ class Facets:
                 found.extend(map(part.digits.__getitem__, within.shift(-start).to_array()))
         return found
 
-    def having(self, ids: BitMap64, numbers: Container[int]) -> BitMap64:
-        """Those of these reachable profiles whose eight digits are among `numbers`."""
-        return BitMap64(compress(ids.to_array(), map(numbers.__contains__, self.digits_of(ids))))
+    def having(self, numbers: Container[int]) -> BitMap64:
+        """Whose eight digits are among `numbers` (0 isn't)."""
+        found: list[int] = []
+        for number, part in self.parts.items():
+            start = number << BITS
+            found += compress(range(start, start + SIZE), map(numbers.__contains__, part.digits))
+        return BitMap64(found)
 
     def _merged(self, name: str) -> BitMap64:
         found = [part.sets[name] for part in self.parts.values() if name in part.sets]
         return BitMap64.union(*found) if len(found) > 1 else found[0] if found else NOBODY
+
+
+def _repeated(digits: array) -> list[int]:
+    """Whatever comes again."""
+    seen: set[int] = set()
+    add = seen.add
+    return [one for one in digits if one in seen or add(one)]  # type: ignore[func-returns-value]
 
 
 _kept: dict[UUID, Facets] = {}

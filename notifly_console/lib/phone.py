@@ -52,6 +52,11 @@ _DASHES = "-‐‑‒–—―−ー－"
 _DROPPED = " \t\r\n.()（）\u00a0\u200b\u200e\u202a\u202c\u3000\ufeff" + _DASHES
 _TABLE = str.maketrans(_FULL_WIDTH + "＋．", "0123456789+.") | {ord(char): None for char in _DROPPED + "．"}
 
+PREFIX = len("+8210")
+"""What every reachable number begins with; eight digits follow."""
+mobile = re.compile(r"\+8210[0-9]{8}").fullmatch
+"""Matches an E.164 number in the shape of a reachable one."""
+
 # "+82 10", "+82 (0)10", "82 10", "0082 10", "010", and "10" whose zero a spreadsheet ate.
 _MOBILE = re.compile(r"(?:\+?82|0082|)0?(10[2-9][0-9]{7})").fullmatch
 _KOREAN = re.compile(r"(?:(?:\+82|0082|82(?=0?10|0[2-9]))0?|0)([0-9]*)").fullmatch
