@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +20,7 @@ from pyroaring import BitMap64
 
 from campaigns.funnel import Drop, Funnel, Plan, Step, step_of
 from campaigns.message import content_of, is_ad
-from campaigns.models import AudienceKind, Campaign
+from campaigns.models import AudienceKind, Campaign, Run
 from campaigns.optouts import digits_by_source
 from campaigns.people import first_phones, people_of
 from cohorts.facets import Facets, facets
@@ -38,6 +38,7 @@ __all__ = [
     "first_phones",
     "people_of",
     "plan",
+    "plan_run",
 ]
 
 PROBLEMS = {
@@ -72,7 +73,17 @@ class Explanation:
 def plan(campaign: Campaign, at: datetime | None = None) -> Plan:
     """Whom the campaign as it stands would be sent now. `at`: when it is to be sent, for the forecast of the night.
     Three statements for a cohort. Raises NoAudience."""
-    is_advertising = _is_ad(campaign)
+    return _plan(campaign, campaign.channel, campaign.message, at)
+
+
+def plan_run(run: Run) -> Plan:
+    """Whom the run is to be sent: its campaign's audience, its own message. Raises NoAudience."""
+    return _plan(run.campaign, run.channel, run.message, run.due_at)
+
+
+def _plan(campaign: Campaign, channel: str, message: Any, at: datetime | None) -> Plan:
+    # Whether the steps of an advertisement apply isn't known before a channel was chosen.
+    is_advertising = bool(channel) and is_ad(content_of(channel, message))
     if campaign.audience_kind == AudienceKind.COHORT:
         snapshot = _snapshot(campaign.cohort)
         members = loaded(snapshot.members)
@@ -92,11 +103,11 @@ def plan(campaign: Campaign, at: datetime | None = None) -> Plan:
         funnel=walk.funnel,
         is_ad=is_advertising,
         at=at,
+        snapshot_id=snapshot.pk,
+        snapshot_number=snapshot.number,
         without_night_consent=len(walk.left - now.night) if is_advertising else 0,
         at_step=walk.at_step,
         left_out=walk.left_out,
-        snapshot_id=snapshot.pk,
-        snapshot_number=snapshot.number,
     )
 
 
@@ -122,11 +133,6 @@ def _snapshot(cohort: Cohort | None) -> Snapshot:
 def _refuse(kind: str) -> NoReturn:
     missing = {AudienceKind.GROUP: "group_missing", AudienceKind.CSV: "upload_missing"}
     raise NoAudience(missing.get(AudienceKind(kind), "audience_missing") if kind else "audience_missing")
-
-
-def _is_ad(campaign: Campaign) -> bool:
-    """Whether the steps of an advertisement apply; not before a channel was chosen."""
-    return bool(campaign.channel) and is_ad(content_of(campaign.channel, campaign.message))
 
 
 # -- The steps --------------------------------------------------------------------------------------------------------

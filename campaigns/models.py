@@ -263,6 +263,10 @@ class Run(models.Model):
     message = models.JSONField(default=dict)
     snapshot = models.ForeignKey(Snapshot, on_delete=models.SET_NULL, null=True, related_name="+")
     snapshot_number = models.IntegerField(null=True)
+    chosen = models.BinaryField(null=True)
+    """While it is frozen, whom the plan chose (a serialised bitmap): written before the first recipient is."""
+    frozen_upto = models.BigIntegerField(default=0)
+    """The last of them whose recipient is written."""
     funnel = models.JSONField(default=list)
     """`campaigns/audience.py`: the steps from the audience to the recipients, as they were when it was frozen."""
     size = models.BigIntegerField(null=True)

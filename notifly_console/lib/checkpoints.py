@@ -27,6 +27,11 @@ NAMES = (
     "before_finish",
     "in_finish_before_commit",
     "after_finish",
+    "in_choice",
+    "after_choice",
+    "before_frozen_chunk",
+    "in_frozen_chunk",
+    "in_freeze_settled",
 )
 
 _counted: dict[str, int] = {}
