@@ -115,7 +115,7 @@ class Picture(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     uploaded = models.JSONField(default=dict)
-    """The provider's id by kind of message: {"mms": "…", "friendtalk": "…"}"""
+    """The provider's id by kind of message and account; `campaigns/picture_ids.py` knows the keys."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ point is reached, the process gets SIGKILL (`name[:n]`) or SIGSTOP (`stop:name[:
 import os
 import signal
 
-NAMES = (
+REFRESH = (
     "after_claim",
     "before_list",
     "after_list_asked",
@@ -33,6 +33,23 @@ NAMES = (
     "in_frozen_chunk",
     "in_freeze_settled",
 )
+SENDING = (
+    "after_run_claimed",
+    "in_freeze",
+    "before_sending",
+    "after_people_claimed",
+    "after_open",
+    "before_load",
+    "after_load",
+    "before_intent",
+    "after_intent",
+    "after_dispatch",
+    "after_record",
+    "after_asking_claimed",
+    "after_recall",
+    "after_reports",
+)
+NAMES = (*REFRESH, *SENDING)
 
 _counted: dict[str, int] = {}
 

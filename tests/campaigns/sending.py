@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from campaigns import delivery, reconcile
 from campaigns.models import Batch, BatchState, Campaign, CampaignState, Recipient, Run, RunState
 from integrations.messaging import Channel
 from notifly_console.tenancy.models import Project
@@ -65,3 +66,21 @@ def counts(of: Run) -> dict[str, int]:
 
 def long_ago() -> datetime:
     return datetime.fromisoformat("2020-01-01T00:00:00+00:00")
+
+
+def again(run: Run) -> None:
+    """As the sweep does when a pause is over."""
+    Run.objects.filter(pk=run.pk).update(not_before=None, waiting_for="")
+    delivery.send(run.pk)
+
+
+def settle(run: Run, rounds: int = 6) -> None:
+    """Leases run out, questions come due, workers are woken, until nothing changes."""
+    for _ in range(rounds):
+        held = Batch.objects.filter(run=run, lease_until__isnull=False)
+        held.update(lease_until=long_ago())
+        reconcile.reap()
+        Batch.objects.filter(run=run, ask_at__isnull=False).update(ask_at=long_ago())
+        for pk in list(Batch.objects.filter(reconcile.due(), run=run).values_list("pk", flat=True)):
+            reconcile.ask(pk)
+        again(run)
