@@ -10,6 +10,8 @@ from typing import Any
 
 from integrations.sandbox.accounts import PROJECT
 from integrations.sandbox.cohorts import Cohorts
+from integrations.sandbox.phones_page import PAGES
+from integrations.sandbox.solapi_control import SOLAPI_ROOMS
 from integrations.sandbox.wire import Answer, Asked, Unreadable, as_json, parameters
 from integrations.sandbox.world import World
 
@@ -27,6 +29,9 @@ def control(world: World, asked: Asked) -> Answer:
     if foreign(asked):
         return as_json({"error": "only for programs on this machine"}, 403)
     room = asked.path.removeprefix(PREFIX).rstrip("/")
+    page = PAGES.get(room) if asked.method == "GET" else None
+    if page is not None:
+        return page(world, parameters(asked))
     handler = ROOMS.get((asked.method, room))
     if handler is None:
         known = room in {name for _, name in ROOMS}
@@ -71,7 +76,10 @@ def _clock(world: World, params: dict[str, Any]) -> Any:
 
 
 def _advance(world: World, params: dict[str, Any]) -> Any:
-    world.clock.advance(float(params["advance"]))
+    if "move_to" in params:
+        world.clock.move_to(params["move_to"])
+    else:
+        world.clock.advance(float(params["advance"]))
     return _clock(world, params)
 
 
@@ -161,6 +169,7 @@ def _clear_log(world: World, params: dict[str, Any]) -> Any:
 
 
 ROOMS: dict[tuple[str, str], Callable[[World, dict[str, Any]], Any]] = {
+    **SOLAPI_ROOMS,
     ("GET", "state"): _state,
     ("DELETE", "state"): _reset,
     ("GET", "faults"): _faults,

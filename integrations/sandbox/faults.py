@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from integrations.sandbox.chance import scattered
+
 DOOR = {
     "rate_limited": "429, hourly budget (`retry_after`: seconds, or none)",
     "too_many_at_once": "429, concurrency (`retry_after`)",
@@ -124,7 +126,7 @@ class Fault:
         self.seen += 1
         if self.seen <= self.after or (self.seen - self.after) % self.every:
             return False
-        if (self.seen * 2_654_435_761 + self.id * 40_503) >> 7 & 0xFFFF >= self.share * 0x10000:
+        if self.share < 1 and scattered(self.seen + self.id * 1_000_003) >= self.share:
             return False
         if self.times is not None and self.struck >= self.times:
             return False

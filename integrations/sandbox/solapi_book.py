@@ -5,14 +5,12 @@ world.solapi.account().balance = 0      # nothing can be sent any more
 """
 
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from integrations.sandbox.accounts import SOLAPI_API_KEY
 from integrations.sandbox.solapi_catalogue import OPTED_OUT_EVERY, Account, accounts
-from integrations.sandbox.solapi_codes import ACCEPTED, TEXTS
+from integrations.sandbox.solapi_codes import TEXTS
 from integrations.sandbox.solapi_groups import (
     COMPLETE,
     DELETED,
@@ -24,7 +22,9 @@ from integrations.sandbox.solapi_groups import (
     Group,
 )
 from integrations.sandbox.solapi_ids import Keys, as_iso, place_in_group
-from integrations.sandbox.solapi_outcomes import kakao_is_closed, packed, unpacked
+from integrations.sandbox.solapi_ledger import Ledger
+from integrations.sandbox.solapi_outcomes import kakao_is_closed
+from integrations.sandbox.solapi_reports import Reports
 from integrations.sandbox.solapi_text_checks import Rules
 
 if TYPE_CHECKING:
@@ -43,94 +43,6 @@ class Refused(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A message that went out to a phone. `to` has no country code; `text` is what the recipient reads."""
-
-    message_id: str
-    group_id: str
-    account: str
-    to: str
-    sender: str | None
-    kind: str
-    text: str
-    subject: str | None
-    custom_fields: dict[str, Any]
-    at: float
-    status_code: str
-    first_code: str | None
-    replacement: str | None
-    group_fields: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        """Its fields."""
-        return asdict(self)
-
-
-class Ledger:
-    """What was really sent: one entry for each message of each group that went out."""
-
-    def __init__(self, book: "Book") -> None:
-        self._book = book
-        self._groups: list[Group] = []
-
-    def enter(self, group: Group) -> None:
-        """This group goes out."""
-        self._groups.append(group)
-
-    def __len__(self) -> int:
-        """How many messages were sent."""
-        return sum(group.registered for group in self.groups())
-
-    def groups(self) -> list[Group]:
-        """The groups that were sent, in order."""
-        return list(self._groups)
-
-    def counts(self) -> Counter[str]:
-        """How many messages each number got."""
-        counted: Counter[int] = Counter()
-        for group in self.groups():
-            counted.update(group.accepted_numbers())
-        return Counter({unpacked(number): count for number, count in counted.items()})
-
-    def repeated(self) -> dict[str, int]:
-        """The numbers that got more than one."""
-        return {number: count for number, count in self.counts().items() if count > 1}
-
-    def entries(self, *, to: str | None = None, group: str | None = None, newest_first: bool = False) -> Iterator[Sent]:
-        """What was sent, one by one; only to this number, or in this group."""
-        wanted = None if to is None else packed(to)
-        self._book.settle_all()
-        for one in reversed(self.groups()) if newest_first else self.groups():
-            if group is not None and one.id != group:
-                continue
-            places = range(len(one))
-            for place in reversed(places) if newest_first else places:
-                if one.registered_code(place) == ACCEPTED and wanted in (None, one.number(place)):
-                    yield self.entry(one, place)
-
-    def entry(self, group: Group, place: int) -> Sent:
-        """One message of a group that was sent."""
-        with group.lock:
-            message, fate = group.message(place), group.fate(place)
-            return Sent(
-                message_id=group.message_id(place),
-                group_id=group.id,
-                account=group.account.id,
-                to=unpacked(group.number(place)),
-                sender=message.get("from"),
-                kind=group.kind(place) or "",
-                text=group.rendered(place),
-                subject=message.get("subject"),
-                custom_fields=message.get("customFields") or {},
-                at=group.sent or 0.0,
-                status_code=str(fate.code),
-                first_code=None if fate.first_code is None else str(fate.first_code),
-                replacement=fate.replacement,
-                group_fields=group.custom_fields,
-            )
-
-
 class Book:
     """The state of the stand-in SOLAPI."""
 
@@ -139,7 +51,8 @@ class Book:
         self.lock = threading.RLock()
         self.accounts = accounts(_opted_out(world))
         self.groups: dict[str, Group] = {}
-        self.ledger = Ledger(self)
+        self.ledger = Ledger(self.settle_all)
+        self.reports = Reports(self)
         self.outcomes: dict[int, int] = {}
         """Final codes of numbers (packed), before what their last digits say."""
         self._keys = Keys()

@@ -16,6 +16,7 @@ from integrations.sandbox.accounts import (
     SOLAPI_OTHER_API_SECRET,
 )
 
+LINKS = ("linkMo", "linkPc", "linkAnd", "linkIos")
 VARIABLE = re.compile(r"#\{[^{}#]+\}")
 
 PRICES = {"sms": 12.0, "lms": 39.0, "mms": 90.0, "ata": 10.0, "bms_free": 25.0}
@@ -64,7 +65,7 @@ class Template:
     created: str = "2026-01-12T02:10:00.000Z"
 
     def __post_init__(self) -> None:
-        links = " ".join(str(button.get(name) or "") for button in self.buttons for name in ("linkMo", "linkPc"))
+        links = " ".join(str(button.get(name) or "") for button in self.buttons for name in LINKS)
         self.variables = tuple(dict.fromkeys(VARIABLE.findall(f"{self.content} {links}")))
         self.wanted = frozenset(self.variables)
         self.in_content = tuple(VARIABLE.findall(self.content))
@@ -92,6 +93,8 @@ class Account:
     balance: float
     channels: list[Channel] = field(default_factory=list)
     templates: dict[str, Template] = field(default_factory=dict)
+    former_templates: dict[str, Template] = field(default_factory=dict)
+    """Deleted ones: what was sent with them still has their text."""
     numbers: dict[str, str] = field(default_factory=dict)
     """Registered sender numbers, and the day until which each may be used."""
     opted_out: set[str] = field(default_factory=set)

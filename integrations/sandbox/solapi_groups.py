@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from integrations.sandbox.solapi_catalogue import PRICES, Account
+from integrations.sandbox.solapi_catalogue import PRICES, Account, Template
 from integrations.sandbox.solapi_checks import check
 from integrations.sandbox.solapi_codes import ACCEPTED, ALIMTALK, KINDS, UNKNOWN_KIND
 from integrations.sandbox.solapi_ids import korean_stamp, pair_of_pairs
@@ -111,8 +111,8 @@ class Group:
         self.by_kind = [0] * len(KINDS)
         self.price = dict(PRICES)
         self.charged = self.charged_for_replacement = self.refunded = 0.0
-        # -- Once sent
-        self.settled = 0
+        # -- Once sent: up to `settled` it is known what became of the messages, up to `told` webhooks were told.
+        self.settled = self.told = 0
         self.failed = self.delivered = self.replaced = self.stuck = self.given_back = 0
         self._fates: dict[int, Fate] = {}
         self._after = self._apart = self._failure_share = 0.0
@@ -295,13 +295,18 @@ class Group:
         kind = str(own.get("type") or ("SMS" if text_bytes(text) <= BYTES_OF_SMS and not subject else "LMS"))
         return text, subject, kind if kind in ("SMS", "LMS") else "LMS"
 
+    def template(self, options: dict[str, Any]) -> Template | None:
+        """The template of an AlimTalk, deleted or not."""
+        wanted = str(options.get("templateId"))
+        return self.account.templates.get(wanted) or self.account.former_templates.get(wanted)
+
     def rendered(self, place: int) -> str:
         """The text as the recipient reads it."""
         message = self.message(place)
         options = message.get("kakaoOptions")
         if self._kind[place] & KIND_BITS == ALIMTALK and isinstance(options, dict):
             variables, text = options.get("variables"), message.get("text")
-            template = self.account.templates.get(str(options.get("templateId")))
+            template = self.template(options)
             if template is not None and (variables is not None or text is None):
                 return template.rendered(variables or {})
         return str(message.get("text") or "")

@@ -54,27 +54,32 @@ def _check_template(message: dict[str, Any], options: dict[str, Any], template: 
     """Whether what is sent is the template: by its variables, or by text that differs in nothing else."""
     variables, text, buttons = options.get("variables"), message.get("text"), options.get("buttons")
     if variables is None and text is not None:
-        if type(text) is not str or template.pattern.fullmatch(text) is None:
-            return 1043
-        if len(text) > CHARACTERS_OF_ALIMTALK:
-            return 1031
-        if template.buttons and not buttons and template.wanted - set(template.in_content):
-            return 1046  # nothing says what becomes of the variables in its links
+        code = _check_whole_text(text, template, bool(buttons))
     else:
-        variables = variables or {}
-        if not isinstance(variables, dict) or variables.keys() != template.wanted:
+        code = _check_variables(variables or {}, template)
+        if code == ACCEPTED:
+            code = own_text(text, rules)
+    return _check_template_buttons(buttons, template) if buttons and code == ACCEPTED else code
+
+
+def _check_whole_text(text: Any, template: Template, has_buttons: bool) -> int:
+    if type(text) is not str or template.pattern.fullmatch(text) is None:
+        return 1043
+    if len(text) > CHARACTERS_OF_ALIMTALK:
+        return 1031
+    return 1046 if template.buttons and not has_buttons else ACCEPTED
+
+
+def _check_variables(variables: Any, template: Template) -> int:
+    if not isinstance(variables, dict) or variables.keys() != template.wanted:
+        return 1043
+    for value in variables.values():
+        if type(value) is not str or not value:
             return 1043
-        length = template.fixed_length
-        for name in template.in_content:
-            length += len(variables[name]) if type(variables[name]) is str else CHARACTERS_OF_ALIMTALK * 2
-        if length > CHARACTERS_OF_ALIMTALK:
-            return 1031
-        if "" in variables.values():
-            return 1043
-        code = own_text(text, rules)
-        if code != ACCEPTED:
-            return code
-    return _check_template_buttons(buttons, template) if buttons else ACCEPTED
+    length = template.fixed_length
+    for name in template.in_content:
+        length += len(variables[name])
+    return 1031 if length > CHARACTERS_OF_ALIMTALK else ACCEPTED
 
 
 def _check_template_buttons(buttons: Any, template: Template) -> int:

@@ -13,6 +13,7 @@ from integrations.sandbox.solapi_call import Call
 from integrations.sandbox.solapi_catalogue import MARK_UP, OTHER_PRICES, PRICES
 from integrations.sandbox.solapi_codes import ACCEPTED
 from integrations.sandbox.solapi_ids import KST, as_iso
+from integrations.sandbox.solapi_reports import EVENTS, Hook
 from integrations.sandbox.solapi_shapes import (
     ALL_KINDS,
     CREATED,
@@ -150,6 +151,35 @@ def block_numbers(call: Call) -> Any:
     """The blocked numbers."""
     rows = [blocked_as_json(call.account, number) for number in call.account.blocked]
     return _listed(call, "blockNumbers", rows, "blockNumberId", ("phoneNumber", "memo", "blockNumberId"))
+
+
+# -- Webhooks ---------------------------------------------------------------------------------------------------------
+def hooks(call: Call) -> Any:
+    """The addresses that are told what became of messages. (How SOLAPI names these fields isn't documented.)"""
+    return {"webhookList": [_hook_as_json(hook) for hook in call.book.reports.hooks.values()]}
+
+
+def add_hook(call: Call) -> Any:
+    """One more."""
+    events = call.body.get("eventNames") or call.body.get("eventName") or list(EVENTS)
+    names = tuple(events) if isinstance(events, list) else (str(events),)
+    try:
+        hook = call.book.reports.add(str(call.body.get("url") or ""), str(call.body.get("secret") or ""), names)
+    except ValueError as error:
+        raise Refused(400, "ValidationError", str(error)) from error
+    return _hook_as_json(hook)
+
+
+def remove_hook(call: Call) -> Any:
+    """One fewer."""
+    try:
+        return _hook_as_json(call.book.reports.remove(call.path[0]))
+    except KeyError as error:
+        raise Refused(404, "ResourceNotFound", "웹훅을 찾을 수 없습니다.") from error
+
+
+def _hook_as_json(hook: Hook) -> dict[str, Any]:
+    return {"webhookId": hook.id, "url": hook.url, "eventNames": list(hook.events)}
 
 
 # -- Files ------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ Of all others `failure_share` fail, the same ones every time. `Outcomes.of_numbe
 
 from datetime import datetime
 
+from integrations.sandbox.chance import scattered
 from integrations.sandbox.solapi_ids import KST
 
 DELIVERED, ON_ITS_WAY, OUT_OF_HOURS = 4000, 3000, 3108
@@ -43,11 +44,10 @@ def outcome(number: int, kind: str, failure_share: float) -> int:
             return scripted
     if not is_mobile(number):
         return 3104 if kakao else NO_MOBILE
-    place = number * 2_654_435_761 >> 9 & 0xFFFF
-    if place >= failure_share * 0x10000:
+    if not failure_share or scattered(number) >= failure_share:
         return DELIVERED
     codes = FAILURES[kind if kakao else "text"]
-    return codes[place % len(codes)]
+    return codes[number % len(codes)]
 
 
 def packed(digits: str) -> int:

@@ -76,7 +76,9 @@ def message_as_json(group: Group, place: int) -> dict[str, Any]:
     options = message.get("kakaoOptions")
     log: list[dict[str, Any]] = [{"message": "메시지가 등록되었습니다.", "createAt": as_iso(group.added_at(place))}]
     if fate.first_code is not None:
-        log.append({"message": f"대체 발송: {TEXTS[fate.first_code]}", "createAt": as_iso(reported or group.sent)})
+        log.append(
+            {"message": f"대체 발송: {TEXTS.get(fate.first_code, '')}", "createAt": as_iso(reported or group.sent)}
+        )
     taken = group.registered_code(place) == ACCEPTED
     over = taken and reported is not None
     # Every other message has 0 and 1 for booleans: the documentation of the official client says that both occur.

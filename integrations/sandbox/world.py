@@ -23,6 +23,8 @@ CHOICES = {
     "all_users_adds": ("profileless", "everybody"),
     "short_of_money": ("send", "add"),
     "price_shape": ("map", "empty_list"),
+    "report_shape": ("wrapped", "flat", "mixed"),
+    "report_order": ("forward", "backward", "stale_last"),
 }
 CROWD_FIELDS = ("people", "seed", "phone_share", "mobile_share")
 
@@ -75,6 +77,16 @@ class SandboxConfig:
     """With an empty account, what refuses: `send` (402), or already `add` (1030 for each message)."""
     price_shape: str = "map"
     """`price` of a group: `{"82": {…}}`, or `{"82": []}` as in SOLAPI's own samples."""
+    report_batch: int = 100
+    """How many messages one POST to a webhook tells of."""
+    report_shape: str = "wrapped"
+    """An element of it: `wrapped` (`{"eventDataId", "data", "retryCount"}`), `flat` (the message), or `mixed`."""
+    report_copies: int = 1
+    """How often each POST comes."""
+    report_order: str = "forward"
+    """`backward`: the newest first; `stale_last`: after the final reports come those with 3000."""
+    report_retry_seconds: float = 1.0
+    """After how long a POST is tried again that wasn't answered with 200; 5 tries in all."""
     clock_skew_seconds: float = 0.0
     """How far SOLAPI's clock is ahead of the real time when it judges a signature."""
 

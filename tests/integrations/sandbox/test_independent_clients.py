@@ -2,19 +2,23 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integrations.sandbox.accounts import PROJECT, SECRET, USERNAME
+from integrations.sandbox.accounts import PROJECT, SECRET, SOLAPI_API_KEY, SOLAPI_API_SECRET, USERNAME
 from integrations.sandbox.cohorts import EVERYBODY
+from integrations.sandbox.solapi_catalogue import CHANNEL
 
 from .conftest import PEOPLE, Asker
+from .solapi_asker import ORDER_DONE, SENDER, SolapiAsker
 
 ROOT = Path(__file__).resolve().parents[3]
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
+NODE = ROOT / ".venv-clients-node"
 CLIENTS = Path(__file__).parent / "clients"
 COHORT = 2_791_361
 
@@ -22,20 +26,30 @@ COHORT = 2_791_361
 def run(script: str, *arguments: str, home: Path, **env: str) -> Any:
     """What a client's script found out."""
     if not PYTHON.exists():
-        reason = "LEFT OUT: the independent Mixpanel clients aren't installed; tools/clients.sh does that."
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        left_out("LEFT OUT: other people's clients aren't installed; tools/clients.sh does that.")
+    return said([str(PYTHON), str(CLIENTS / script), *arguments], home, env)
+
+
+def run_node(script: str, *arguments: str, home: Path) -> Any:
+    """The same, of a client for Node."""
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("LEFT OUT: SOLAPI's SDK for Node: this machine has no node.")
+    if not (NODE / "node_modules").exists():
+        left_out("LEFT OUT: SOLAPI's SDK for Node isn't installed; tools/clients.sh does that where there is npm.")
+    return said([node, str(CLIENTS / script), str(NODE), *arguments], home, {"NODE_ENV": "test"})
+
+
+def left_out(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def said(command: list[str], home: Path, env: dict[str, str]) -> Any:
     # Nothing of this person's own settings may reach the clients, and nothing of theirs may stay.
     alone = {"PATH": os.environ["PATH"], "HOME": str(home), "NO_PROXY": "*", "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(
-        [str(PYTHON), str(CLIENTS / script), *arguments],
-        cwd=home,
-        env={**alone, **env},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = subprocess.run(command, cwd=home, env={**alone, **env}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-4000:]
     return json.loads(done.stdout)
 
@@ -99,3 +113,67 @@ def test_mixpanel_headless(mixpanel: Asker, tmp_path: Path, cohort: int) -> None
     assert found["with_phone"] == sum(crowd.properties(i).get("$phone") is not None for i in members)
     assert {entry.status for entry in mixpanel.world.log} == {200}
     assert len(truth) <= PEOPLE
+
+
+def test_solapi_for_python(solapi: SolapiAsker, tmp_path: Path) -> None:
+    found = run(
+        "with_solapi.py",
+        solapi.sandbox.solapi_url,
+        SOLAPI_API_KEY,
+        SOLAPI_API_SECRET,
+        SENDER,
+        CHANNEL,
+        ORDER_DONE,
+        str(tmp_path),
+        home=tmp_path,
+    )
+    assert (found["failed"], found["accepted"]) == ([["01040000004", "1061"]], 3)
+    reported = [["01040001000", "4000"], ["01040001001", "4000"], ["01040000002", "4000"]]
+    assert found["told"] == {"SINGLE-REPORT": reported, "GROUP-REPORT": ["COMPLETE"]}
+    assert found["in_group"] == {
+        "01040001000": ["SMS", "4000"],
+        "01040001001": ["LMS", "4000"],
+        "01040000002": ["ATA", "4000"],
+        "01040000004": ["SMS", "1061"],
+    }
+    assert (found["status"], found["listed"], found["groups"]) == ("COMPLETE", [2, True], [found["group"]])
+    assert found["before"] - found["after"] == 12 + 39 + 39  # the AlimTalk became an LMS
+    assert (found["refused"], found["scheduled"], found["cancelled"]) == (["1062"], "SCHEDULED", "PENDING")
+    assert (found["mms"], found["wrong_secret"]) == (1, "SignatureDoesNotMatch")
+    texts = {entry.to: entry.text for entry in solapi.world.solapi.ledger.entries(group=found["group"])}
+    assert texts["01040001000"] == "짧은 문자"
+    assert texts["01040000002"].startswith("[하루식탁] 주문 완료 안내\n\n김하나님,")
+
+
+def test_solapi_for_node(solapi: SolapiAsker, tmp_path: Path) -> None:
+    found = run_node(
+        "with_solapi.mjs",
+        solapi.sandbox.solapi_url,
+        SOLAPI_API_KEY,
+        SOLAPI_API_SECRET,
+        SENDER,
+        CHANNEL,
+        ORDER_DONE,
+        str(tmp_path),
+        home=tmp_path,
+    )
+    assert (found["failed"], found["accepted"]) == ([["01040000004", "1061"]], 6)
+    assert found["inGroup"] == {
+        "01040001000": ["SMS", "4000", False],
+        "01040001001": ["LMS", "4000", False],
+        "01040001006": ["MMS", "4000", False],
+        "01040000002": ["ATA", "4000", True],
+        "01040001007": ["BMS_FREE", "4000", False],
+        "01040001008": ["BMS_FREE", "4000", False],
+        "01040000004": ["SMS", "1061", False],
+    }
+    assert (found["status"], found["listed"], found["groups"]) == ("COMPLETE", [2, True], [found["group"]])
+    assert [found[name] for name in ("removed", "reserved", "freed", "sent", "twice", "deleted")] == [
+        "Success", "SCHEDULED", "PENDING", "SENDING", "AlreadySent", "DELETED",
+    ]  # fmt: skip
+    assert found["before"] - found["after"] == 12 + 39 + 90 + 39 + 25 + 25 + 12
+    assert found["channels"] == ["@하루식탁", "@하루식탁배송"]
+    assert (found["templates"].count("APPROVED"), len(found["templates"]), found["template"]) == (5, 7, 4)
+    assert (found["blacks"], found["blockGroups"], found["blockNumbers"], found["statistics"]) == (3, 1, 1, 7)
+    assert found["wrongSecret"] == "SignatureDoesNotMatch"
+    assert len(solapi.world.solapi.ledger) == 7
