@@ -93,12 +93,16 @@ class Book:
     # -- Time passes --------------------------------------------------------------------------------------------------
     def settle_all(self) -> None:
         """Send what is due, and work out what became of what was sent."""
+        self.send_due()
+        for group in list(self._going.values()):
+            self.settle(group)
+
+    def send_due(self) -> None:
+        """Send the groups whose time has come."""
         now = self.now
         for group in list(self._scheduled.values()):
             if group.scheduled is not None and group.scheduled <= now:
                 self._fire(group)
-        for group in list(self._going.values()):
-            self.settle(group)
 
     def settle(self, group: Group) -> None:
         """Bring one group up to date."""

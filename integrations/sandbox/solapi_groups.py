@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -46,6 +47,10 @@ class Fate:
     code: int
     first_code: int | None = None
     replacement: str | None = None
+
+
+fate_of = lru_cache(maxsize=1024)(Fate)
+"""The same object for the same fate: a million messages share a few."""
 
 
 class Blocks:
@@ -253,7 +258,7 @@ class Group:
                 self.delivered += 1
             elif code == ON_ITS_WAY:
                 self.stuck += 1
-                self._fates[place] = Fate(code)
+                self._fates[place] = fate_of(code)
             else:
                 back += self._failing(place, kind, code)
         if until > self.settled:
@@ -269,13 +274,13 @@ class Group:
         self.refunded += back
         if not self._kind[place] & REPLACEABLE or (kind == "BMS_FREE" and not self._brand_fallback):
             self.failed += 1
-            self._fates[place] = Fate(code)
+            self._fates[place] = fate_of(code)
             return back
         _text, _subject, replacement = self.replacement(place)
         fare = self.price[replacement.lower()]
         after = outcome(self._to[place], replacement, self._failure_share)
         self.replaced += 1
-        self._fates[place] = Fate(after, code, replacement)
+        self._fates[place] = fate_of(after, code, replacement)
         if after == DELIVERED:
             self.delivered += 1
         elif after == ON_ITS_WAY:
@@ -315,10 +320,10 @@ class Group:
         """Where the message stands now. Call `settle` first."""
         code = self._code[place]
         if code != ACCEPTED or self.sent is None:
-            return Fate(code)
+            return fate_of(code)
         if place >= self.settled:
-            return Fate(ON_ITS_WAY)
-        return self._fates.get(place) or Fate(DELIVERED)
+            return fate_of(ON_ITS_WAY)
+        return self._fates.get(place) or fate_of(DELIVERED)
 
 
 def _number_or_none(to: Any) -> int:

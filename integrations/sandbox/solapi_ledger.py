@@ -43,6 +43,7 @@ class Ledger:
     def __init__(self, settle_all: Callable[[], None]) -> None:
         self._settle_all = settle_all
         self._groups: list[Group] = []
+        self._repeated: tuple[int, dict[str, int]] = (0, {})
 
     def enter(self, group: Group) -> None:
         """This group goes out."""
@@ -65,7 +66,10 @@ class Ledger:
 
     def repeated(self) -> dict[str, int]:
         """The numbers that got more than one."""
-        return {number: count for number, count in self.counts().items() if count > 1}
+        known = len(self._groups)
+        if self._repeated[0] != known:
+            self._repeated = known, {number: count for number, count in self.counts().items() if count > 1}
+        return dict(self._repeated[1])
 
     def places(
         self, *, to: str | None = None, group: str | None = None, newest_first: bool = False

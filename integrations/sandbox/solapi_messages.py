@@ -16,7 +16,8 @@ Place = tuple[Group, int]
 
 def _group(call: Call) -> Group:
     group = call.book.group(call.account, call.path[0])
-    call.book.settle_all()
+    call.book.send_due()
+    call.book.settle(group)
     return group
 
 
