@@ -8,11 +8,16 @@ import os
 import platform
 import sys
 
-from benchmarks import pages, refresh
+from benchmarks import pages, refresh, render
 from benchmarks.report import HEAD
 from benchmarks.stage import CLIENTS
 
-PARTS = {"refresh": refresh.hundred_thousand, "million": refresh.million, "pages": pages.cohort_pages}
+PARTS = {
+    "refresh": refresh.hundred_thousand,
+    "million": refresh.million,
+    "pages": pages.cohort_pages,
+    "render": render.worst_recipient,
+}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 costs a few microseconds. The sum of the pieces is exact, since CP949 and UTF-16 encode each character by itself.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -102,7 +103,7 @@ nothing but what is the same for everybody is left. (A bare tuple: a million peo
 class _Text:
     """A text with its fixed parts measured."""
 
-    __slots__ = ("_fixed", "_is_sendable", "_measure", "_parts", "is_blank")
+    __slots__ = ("_fixed", "_is_sendable", "_measure", "_pieces", "_places", "is_blank", "is_personal")
 
     def __init__(self, template: Template, measure: Measure, head: str = "", tail: str = "") -> None:
         fixed = f"{head}{template.fixed}{tail}"
@@ -110,32 +111,56 @@ class _Text:
         self._is_sendable = not (is_carried and unencodable(fixed))
         self._fixed = byte_length(fixed) if is_carried else character_length(fixed)
         self._measure = measure
-        self._parts = (head, *(part.text if isinstance(part, Literal) else part for part in template.parts), tail)
+        self._pieces = [head, *(part.text if isinstance(part, Literal) else "" for part in template.parts), tail]
+        self._places = [(n, part) for n, part in enumerate(template.parts, 1) if not isinstance(part, Literal)]
         self.is_blank = not template.fixed.strip()
+        self.is_personal = bool(self._places)
 
     def fill(self, values: Mapping[str, Any], now: datetime) -> _Line | None:
         """The text for one person; None when it has characters that can't be sent."""
         if not self._is_sendable:
             return None
-        length, is_altered, is_hollow, has_hole = self._fixed, False, True, False
-        pieces: list[str] = []
+        length, is_altered, has_hole, is_hollow = self._fixed, False, False, True
+        measure = self._measure
+        pieces = self._pieces.copy()
         try:
-            for part in self._parts:
-                if isinstance(part, str):
-                    pieces.append(part)
-                    continue
-                given = part.value(values) if isinstance(part, Slot) else part.value(now)
-                value, size = self._measure(given)
-                is_altered |= value != given
-                if not value and isinstance(part, Slot) and part.default:
-                    value, size = self._measure(part.default)
-                pieces.append(value)
-                length += size
-                has_hole |= not value
-                is_hollow &= not value
+            for at, place in self._places:
+                given = place.value(values, now)
+                value, size = measure(given)
+                if value is not given and value != given:
+                    is_altered = True
+                    if not value and place.default:
+                        value, size = measure(place.default)
+                if value:
+                    pieces[at] = value
+                    length += size
+                    is_hollow = False
+                else:
+                    has_hole = True
         except UnicodeEncodeError:
             return None
         return "".join(pieces), length, is_altered, has_hole, is_hollow
+
+
+class _Form:
+    """A text of an 알림톡 template. What goes into its places has been filled and measured before."""
+
+    __slots__ = ("_fixed", "_pieces", "_places", "is_personal")
+
+    def __init__(self, template: Template) -> None:
+        self._fixed = character_length(template.fixed)
+        self._pieces = [part.text if isinstance(part, Literal) else "" for part in template.parts]
+        self._places = [(n, part.field) for n, part in enumerate(template.parts) if isinstance(part, Slot)]
+        self.is_personal = bool(self._places)
+
+    def fill(self, variables: Mapping[str, str], lengths: Mapping[str, int]) -> tuple[str, int]:
+        """The text and its length."""
+        length = self._fixed
+        pieces = self._pieces.copy()
+        for at, name in self._places:
+            pieces[at] = variables[name]
+            length += lengths[name]
+        return "".join(pieces), length
 
 
 # -- A text message, by itself or as a fallback -----------------------------------------------------------------------
@@ -211,38 +236,6 @@ class _Instead:
         return Rendered(*kakao, Fallback(kind, text, subject), length, None, is_altered)
 
 
-class _Link:
-    """A button with its links; nothing is filled in where they are the same for everybody."""
-
-    __slots__ = ("_button", "_most", "_texts")
-
-    def __init__(self, button: Button, texts: tuple[Template, Template], measure: Measure, most: int) -> None:
-        self._button = button
-        self._most = most
-        is_personal = any(text.slots for text in texts)
-        self._texts = tuple(_Text(text, measure) for text in texts) if is_personal else ()
-
-    def fill(self, values: Mapping[str, Any], now: datetime, *, skips: bool) -> Button | SkipReason:
-        """The button of one person."""
-        if not self._texts:
-            return self._button
-        urls = []
-        for text in self._texts:
-            line = text.fill(values, now)
-            if line is None or not _BLANK.isdisjoint(line[0]):
-                return SkipReason.CHARACTERS
-            url, length, _altered, has_hole, _hollow = line
-            if skips and has_hole:
-                return SkipReason.NO_VALUE
-            if length > self._most:
-                return SkipReason.TOO_LONG
-            urls.append(url)
-        return Button(self._button.name, *urls)
-
-
-_BLANK = frozenset(" \t\n\r\x0b\x0c\u3000")
-
-
 class _FriendtalkRenderer:
     def __init__(self, content: FriendtalkContent, marks: Marks) -> None:
         body = parse(content.text)
@@ -250,7 +243,7 @@ class _FriendtalkRenderer:
         self._body = _Text(body, _shown)
         self._skips = content.skips_missing
         self._buttons = tuple(
-            _Link(one, (parse(one.mobile_url), parse(one.pc_url)), _linked, FRIENDTALK_LINK) for one in content.buttons
+            (one, _Text(parse(one.mobile_url), _linked), _Text(parse(one.pc_url), _linked)) for one in content.buttons
         )
 
     def render(self, values: Mapping[str, Any], now: datetime) -> Rendered | Left:
@@ -263,12 +256,57 @@ class _FriendtalkRenderer:
         if length > FRIENDTALK_CHARACTERS or text.count("\n") > FRIENDTALK_BREAKS:
             return Left(SkipReason.TOO_LONG)
         buttons = []
-        for link in self._buttons:
-            button = link.fill(values, now, skips=self._skips)
-            if isinstance(button, SkipReason):
-                return Left(button)
-            buttons.append(button)
+        for button, mobile, pc in self._buttons:
+            filled = self._button(button, mobile, pc, values, now)
+            if isinstance(filled, SkipReason):
+                return Left(filled)
+            buttons.append(filled)
         return self._instead.complete((Kind.FRIENDTALK, text, "", length, {}, tuple(buttons)), values, now)
+
+    def _button(
+        self, button: Button, mobile: _Text, pc: _Text, values: Mapping[str, Any], now: datetime
+    ) -> Button | SkipReason:
+        if not (mobile.is_personal or pc.is_personal):
+            return button
+        urls = []
+        for text in (mobile, pc):
+            line = text.fill(values, now)
+            if line is None:
+                return SkipReason.CHARACTERS
+            url, length, _altered, has_hole, _hollow = line
+            if has_hole and self._skips:
+                return SkipReason.NO_VALUE
+            if length > FRIENDTALK_LINK:
+                return SkipReason.TOO_LONG
+            urls.append(url)
+        return Button(button.name, *urls)
+
+
+_BLANK = re.compile(r"\s").search
+
+
+class _TemplateLink:
+    """A web link of a template. Kakao fills it itself, with the variables as they are: they must leave it a link."""
+
+    __slots__ = ("_button", "_is_personal", "_mobile", "_pc")
+
+    def __init__(self, button: Button, names: tuple[str, ...]) -> None:
+        self._button = button
+        self._mobile = _Form(parse_template_text(button.mobile_url, names))
+        self._pc = _Form(parse_template_text(button.pc_url, names))
+        self._is_personal = self._mobile.is_personal or self._pc.is_personal
+
+    def fill(self, variables: Mapping[str, str], lengths: Mapping[str, int]) -> Button | SkipReason:
+        """The button of one person."""
+        if not self._is_personal:
+            return self._button
+        mobile, mobile_length = self._mobile.fill(variables, lengths)
+        pc, pc_length = self._pc.fill(variables, lengths)
+        if mobile_length > ALIMTALK_LINK or pc_length > ALIMTALK_LINK:
+            return SkipReason.TOO_LONG
+        if _BLANK(mobile) or _BLANK(pc):
+            return SkipReason.CHARACTERS
+        return Button(self._button.name, mobile, pc)
 
 
 class _AlimtalkRenderer:
@@ -276,46 +314,34 @@ class _AlimtalkRenderer:
         names = content.template_variables
         body = parse_template_text(content.template_text, names)
         self._instead = _Instead(content.fallback, body, None)
-        self._body = _Text(body, _shown)
+        self._body = _Form(body)
         given = [content.variable(name) or Variable(name) for name in names]
         self._variables = tuple(
             (one.name, _Text(parse(one.text), _shown_line), "" if one.skips_missing else one.default) for one in given
         )
-        # Kakao fills a template's links itself, with the variables as they are.
-        self._buttons = tuple(
-            _Link(
-                one,
-                (parse_template_text(one.mobile_url, names), parse_template_text(one.pc_url, names)),
-                _shown,
-                ALIMTALK_LINK,
-            )
-            for one in content.template_buttons
-        )
+        self._links = tuple(_TemplateLink(one, names) for one in content.template_buttons)
 
     def render(self, values: Mapping[str, Any], now: datetime) -> Rendered | Left:
         variables: dict[str, str] = {}
+        lengths: dict[str, int] = {}
         for name, text, default in self._variables:
             line = text.fill(values, now)
-            if line is None:
-                return Left(SkipReason.CHARACTERS)
-            filled, _length, _altered, has_hole, _hollow = line
+            filled, length, _altered, has_hole, _hollow = line or _NO_LINE
             if has_hole or not filled:
-                filled = default
+                filled, length = _shown(default)
             if not filled:
                 return Left(SkipReason.NO_VALUE)
-            variables[name] = filled
-        body = self._body.fill(variables, now)
-        if body is None:
-            return Left(SkipReason.CHARACTERS)
-        if body[1] > ALIMTALK_CHARACTERS:
+            variables[name], lengths[name] = filled, length
+        body, length = self._body.fill(variables, lengths)
+        if length > ALIMTALK_CHARACTERS:
             return Left(SkipReason.TOO_LONG)
         buttons = []
-        for link in self._buttons:
-            button = link.fill(variables, now, skips=False)
+        for link in self._links:
+            button = link.fill(variables, lengths)
             if isinstance(button, SkipReason):
                 return Left(button)
             buttons.append(button)
-        kakao = (Kind.ALIMTALK, body[0], "", body[1], variables, tuple(buttons))
+        kakao = (Kind.ALIMTALK, body, "", length, variables, tuple(buttons))
         return self._instead.complete(kakao, values if self._instead.is_own else variables, now)
 
 

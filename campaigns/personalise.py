@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -49,7 +49,7 @@ class Slot:
     end: int
     """Where it stands in the text."""
 
-    def value(self, values: Mapping[str, Any]) -> str:
+    def value(self, values: Mapping[str, Any], now: datetime | None = None) -> str:
         """What goes here for the person with these values; "" for nothing."""
         text = as_text(values.get(self.field))
         if not text:
@@ -65,8 +65,9 @@ class Moment:
     zone: str
     start: int
     end: int
+    default: ClassVar[str | None] = None
 
-    def value(self, now: datetime) -> str:
+    def value(self, values: Mapping[str, Any], now: datetime) -> str:
         """The moment in the pattern."""
         local = now.astimezone(ZoneInfo(self.zone))
         return _DIRECTIVE.sub(lambda found: _DATE_PARTS[found[1]](local), self.pattern)
@@ -127,7 +128,7 @@ class Template:
             if isinstance(part, Literal):
                 pieces.append(part.text)
                 continue
-            text = part.value(values) if isinstance(part, Slot) else part.value(now or timezone.now())
+            text = part.value(values, now or timezone.now())
             pieces.append(shape(text) if shape else text)
         return "".join(pieces)
 

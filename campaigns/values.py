@@ -30,8 +30,8 @@ def as_text(value: Any) -> str:
         return text.strip()
     if isinstance(value, bool):
         return YES if value else NO
-    if isinstance(value, list | tuple):
-        items = [as_text(item) for item in value if not isinstance(item, list | tuple)]
+    if isinstance(value, (list, tuple)):
+        items = [as_text(item) for item in value if not isinstance(item, (list, tuple))]
         return ", ".join(item for item in items if item)
     return _number(value)
 
