@@ -166,12 +166,12 @@ def _messages(call: Call, places: Iterator[Place]) -> Any:
     found: dict[str, Any] = {}
     limit, following = call.limit, None
     for group, place in places:
-        if group.registered_code(place) == REMOVED or not agrees(group, place):
-            continue
-        if len(found) == limit:
-            following = group.message_id(place)
-            break
-        with group.lock:
+        with group.lock:  # messages may be coming in right now
+            if group.registered_code(place) == REMOVED or not agrees(group, place):
+                continue
+            if len(found) == limit:
+                following = group.message_id(place)
+                break
             found[group.message_id(place)] = message_as_json(group, place)
     return {"startKey": call.one("startKey"), "limit": limit, "nextKey": following, "messageList": found}
 

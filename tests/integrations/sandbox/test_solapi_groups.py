@@ -1,5 +1,6 @@
 """The group flow of the stand-in SOLAPI: create, add, send, once; and what its ledger says of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -207,3 +208,24 @@ def test_a_share_of_requests_is_struck_always_the_same(solapi: SolapiAsker) -> N
     first = struck()
     assert first == struck()
     assert 8 <= sum(first) <= 30
+
+
+def test_many_at_once(solapi: SolapiAsker) -> None:
+    group = solapi.group()
+
+    def add(part: int) -> int:
+        asker = SolapiAsker(solapi.sandbox)
+        refused = 0
+        for chunk in range(5):
+            start = 20_000_000 + (part // 2) * 1_000 + chunk * 100  # each number is added by two of them
+            refused += asker.add(group, *(sms(f"010{start + place * 10 + 7}") for place in range(10)))["errorCount"]
+            listed = asker.get("messages/v4/list", groupId=group, criteria="type", cond="eq", value="SMS")
+            assert listed["messageList"]
+        return refused
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(add, range(8))) == 200
+        answers = list(pool.map(lambda _: SolapiAsker(solapi.sandbox).send(group).status_code, range(8)))
+    assert sorted(answers) == [200, *[409] * 7]
+    assert len(solapi.world.solapi.ledger) == 200
+    assert solapi.world.solapi.ledger.repeated() == {}
