@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,18 +12,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from campaigns import limits
+from campaigns.content import TEXT_KINDS
+from campaigns.message import content_of, is_ad
 from campaigns.models import Campaign
-from campaigns.rules import rules_of
+from campaigns.schedule import SEOUL, Timing, When, closed_until, timing_of, upcoming
 from cohorts.models import LIVE, Cohort, Pull, PullState, Refresh
-from integrations.messaging import Channel
+from integrations import senders
+from integrations.messaging import Channel, Kind
 from notifly_console.tenancy.access import Access, Right
 
-TIMINGS = (
-    ("now", _("즉시 발송")),
-    ("once", _("1회 예약 발송")),
-    ("daily", _("1일 1회 발송")),
-    ("weekly", _("매주 정해진 요일에 발송")),
-)
 WEEKDAYS = (
     (0, pgettext_lazy("weekday", "월"), _("월요일")),
     (1, pgettext_lazy("weekday", "화"), _("화요일")),
@@ -68,7 +67,7 @@ class Problem:
     @property
     def label(self) -> str:
         """What the field is called on screen."""
-        return str(LABELS.get(self.field, self.field))
+        return label_of(self.field)
 
 
 LABELS: dict[str, Any] = {
@@ -85,11 +84,38 @@ LABELS: dict[str, Any] = {
     "audience": _("발송 대상"),
     "cohort": _("코호트 선택"),
     "upload": _("CSV 파일"),
+    "rules.sender_name": _("발송자 이름"),
+    "rules.opt_out_number": _("무료 수신거부 번호"),
+    "sender": _("발신 번호"),
+    "profile": _("발신 프로필"),
+    "template": _("알림톡 템플릿"),
+    "variables": _("템플릿 변수"),
+    "kind": _("문자 종류"),
+    "is_ad": _("광고 여부"),
+    "title": _("제목"),
+    "text": _("메시지 내용"),
+    "picture": _("사진"),
+    "buttons": _("버튼"),
+    "mobile_url": _("모바일 URL"),
+    "pc_url": _("PC URL (선택)"),
+    "fallback.text": _("대체 문자 내용"),
+    "fallback.subject": _("대체 문자 제목"),
+    "fallback.kind": _("대체 문자 종류"),
 }
 
 
-FIELDS = tuple(LABELS)
-"""Fields of the form that a problem may stand at."""
+def label_of(field: str) -> str:
+    """What a field of the form is called on screen: of `text.title` the title's, of `friendtalk.buttons.1.name` that
+    of buttons with its number."""
+    channel, _dot, inner = field.partition(".")
+    name = inner if channel in Channel.values else field
+    parts = name.split(".")
+    numbers = [str(int(part) + 1) for part in parts if part.isdecimal()]
+    known = next((LABELS[one] for one in (name, parts[0]) if one in LABELS), name)
+    last = [str(LABELS[parts[-1]])] if parts[-1] in LABELS and len(parts) > 2 else []
+    return " ".join([str(known), *numbers, *last])
+
+
 COLUMN_LABELS: dict[str, Any] = {
     "name": _("캠페인 이름"),
     "description": _("캠페인 설명"),
@@ -132,35 +158,95 @@ def fresh_of(access: Access, campaign: Campaign) -> Fresh | None:
     )
 
 
-def page_context(access: Access, campaign: Campaign, *, is_new: bool) -> dict[str, Any]:
-    """All that the page shows, whatever is unfinished about the draft."""
-    registered: set[Channel] = set()
-    pills = channel_pills(registered)
-    return {
-        "nav": "campaign_new" if is_new or campaign.state == "draft" else "campaigns",
+def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *, is_new: bool) -> dict[str, Any]:
+    """All that the page shows, whatever is unfinished about the draft, but for its reach and the phone."""
+    pills = channel_pills(senders.channels_of(listing))
+    context = {
+        "nav": "campaign_new" if campaign.launched_at is None else "campaigns",
         "heading": _("캠페인 생성") if campaign.launched_at is None else _("캠페인 수정"),
         "me": str(access.user),
-        "senders_address": reverse("integrations:settings", args=[access.project.id]),
-        "campaign": campaign,
         "is_new": is_new,
-        "address": address_of(access, campaign, is_new=is_new),
-        "parts": parts_of(access, campaign.pk),
         "channels": pills,
         "unregistered": ", ".join(str(pill.label) for pill in pills if not pill.is_registered),
+        "senders_address": reverse("integrations:settings", args=[access.project.id]),
         "other_channels": OTHER_CHANNELS,
-        "timings": TIMINGS,
+        "timings": When.choices,
         "weekdays": WEEKDAYS,
         "zone_label": zone_label(access),
         "has_cohorts": access.all(Cohort).exists(),
-        "rules": rules_of(access.project),
         "fresh": fresh_of(access, campaign),
-    } | timing_context(campaign)
+    }
+    parts = part_context(access, campaign, is_new=is_new)
+    return context | parts | timing_context(access, campaign) | message_context(campaign, listing)
 
 
-def timing_context(campaign: Campaign) -> dict[str, Any]:
+def part_context(access: Access, campaign: Campaign, *, is_new: bool = False) -> dict[str, Any]:
+    """What every fragment needs: the draft, and where the page's parts are to be had."""
+    return {
+        "campaign": campaign,
+        "address": address_of(access, campaign, is_new=is_new),
+        "parts": parts_of(access, campaign.pk),
+    }
+
+
+def timing_context(access: Access, campaign: Campaign) -> dict[str, Any]:
     """What the part about time shows."""
-    coming: Sequence[Any] = ()
-    return {"timing": campaign.timing if isinstance(campaign.timing, dict) else {}, "coming": coming}
+    timing = timing_of(campaign.timing)
+    now = timezone.now()
+    coming = upcoming(timing, now, access.project.zone, 3)
+    return {"timing": timing.as_json(), "coming": coming, "night_words": night_words(campaign, timing, coming)}
+
+
+def night_words(campaign: Campaign, timing: Timing, coming: Sequence[datetime]) -> str:
+    """What the night does to it; "" for what may go at any hour."""
+    kind = {Channel.FRIENDTALK: Kind.FRIENDTALK, Channel.TEXT: Kind.LMS}.get(Channel(campaign.channel or "alimtalk"))
+    if kind is None or not is_ad(content_of(campaign.channel, campaign.message)):
+        return ""
+    hours = "20:50–08:00" if kind == Kind.FRIENDTALK else "21:00–08:00"
+    at = coming[0] if coming else timezone.now()
+    if (coming or timing.kind == When.NOW) and (until := closed_until(kind, True, False, at)):
+        opens = f"{timezone.localtime(until, SEOUL):%m-%d %H:%M %Z}"
+        return _("광고는 %(hours)s에 보내지 않습니다. 이 시각에는 보낼 수 없어 %(opens)s까지 기다립니다.") % {
+            "hours": hours,
+            "opens": opens,
+        }
+    return _("광고는 %(hours)s(한국 시간)에 보내지 않습니다.") % {"hours": hours}
+
+
+def message_context(campaign: Campaign, listing: senders.Listing) -> dict[str, Any]:
+    """What the part about the message shows: the chosen channel's, and what there is to choose from."""
+    message = kept_of(campaign, campaign.channel) if campaign.channel else {}
+    template = listing.template(message.get("template", ""))
+    return {
+        "message": message,
+        "text_kinds": [(kind.value, kind.label) for kind in TEXT_KINDS],
+        "numbers": [number for number in listing.numbers if number.is_active],
+        "profiles": listing.profiles,
+        "templates": [
+            template
+            for template in listing.templates
+            if template.is_sendable and message.get("profile", "") in ("", template.profile_id)
+        ],
+        "template": template,
+        "template_buttons": len(template.buttons) + len(template.other_buttons) if template else 0,
+        "variable_example": '{{ user["name"] }}',
+        "most_buttons": limits.BUTTONS,
+        "mms_hint": _("JPG, 200KB, 1,000픽셀까지. 통신사가 받지 않는 사진은 보내기 전에 알려 드립니다."),
+        "friendtalk_picture_hint": _("JPG나 PNG, 5MB까지, 가로 500픽셀 이상, 가로세로 2:1에서 3:4 사이."),
+    }
+
+
+def kept_of(campaign: Campaign, channel: str) -> dict[str, Any]:
+    """A channel's message as its part of the form shows it, whatever is kept of it."""
+    kept = campaign.kept.get(channel) if isinstance(campaign.kept, dict) else None
+    if kept is None and channel == campaign.channel:
+        kept = campaign.message
+    kept = kept if isinstance(kept, dict) else {}
+    shown = content_of(channel, kept).as_json()
+    if channel != Channel.TEXT:
+        shown["has_fallback"] = kept.get("has_fallback", bool(kept.get("fallback"))) is True
+        shown["fallback"] = shown["fallback"] or {"kind": "sms", "text": "", "subject": ""}
+    return shown
 
 
 def address_of(access: Access, campaign: Campaign, *, is_new: bool) -> str:
@@ -170,9 +256,12 @@ def address_of(access: Access, campaign: Campaign, *, is_new: bool) -> str:
     return reverse("campaigns:edit", args=[access.project.id, campaign.pk])
 
 
+PARTS = ("freshness", "reach", "people", "preview", "variable")
+
+
 def parts_of(access: Access, key: UUID) -> dict[str, str]:
     """Addresses of the page's moving parts."""
-    return {name: reverse(f"campaigns:{name}", args=[access.project.id, key]) for name in ("freshness",)}
+    return {name: reverse(f"campaigns:{name}", args=[access.project.id, key]) for name in PARTS}
 
 
 def zone_label(access: Access) -> str:

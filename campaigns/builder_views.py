@@ -13,17 +13,22 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect, replace_url, trigger_client_event
 
-from campaigns import drafts, forms
-from campaigns.builder import COLUMN_LABELS, FIELDS, Problem, fresh_of, page_context, parts_of, timing_context
+from campaigns import acts, drafts, forms
+from campaigns.acts import Act, Done
+from campaigns.builder import COLUMN_LABELS, Problem, message_context, page_context, part_context, timing_context
 from campaigns.models import Campaign
+from campaigns.preview import preview_context
+from campaigns.reach import reach_context
 from cohorts import choosing
 from cohorts import refresh as refreshing
+from integrations import senders
+from integrations.messaging import Channel
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
-from notifly_console.tenancy.access import Access, ProjectRequest, Right, project_view
+from notifly_console.tenancy.access import Access, Right, project_view
 
 REACH = {"channel", "audience_kind", "cohort_id", "upload_id"}
 """Columns that say whom it reaches."""
@@ -54,7 +59,7 @@ def _draft_key(text: str) -> UUID:
 @project_view(Right.EDIT_CAMPAIGNS)
 def edit(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     """The builder of a draft or of an inactive campaign."""
-    campaign = _fetch(access, campaign_id)
+    campaign = fetch(access, campaign_id)
     if request.method == "POST":
         return _save(request, access, campaign)
     if not campaign.is_editable:
@@ -62,13 +67,17 @@ def edit(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     return _page(request, access, campaign)
 
 
-def _fetch(access: Access, campaign_id: UUID) -> Campaign:
-    return access.fetch(Campaign.objects.select_related("cohort", "upload"), pk=campaign_id)
+def fetch(access: Access, campaign_id: UUID) -> Campaign:
+    """The project's campaign. Raises Http404."""
+    return access.fetch(Campaign.objects.select_related("cohort", "upload", "project"), pk=campaign_id)
 
 
 def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200, **more: Any) -> HttpResponse:
     is_new = more.pop("is_new", False)
-    context = page_context(access, campaign, is_new=is_new) | more
+    listing = senders.listing(access.project)
+    reach = reach_context(access, campaign)
+    context = page_context(access, campaign, listing, is_new=is_new) | reach | more
+    context |= preview_context(access, campaign, reach.get("plan"), listing, request.GET)
     text = request.GET.get("q", "")
     if text:
         context["choice"] = choosing.choice(access, text)
@@ -78,25 +87,34 @@ def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200
 # -- Saving -----------------------------------------------------------------------------------------------------------
 def _save(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
     """Saves what the form says, then does what its button asked for."""
+    act = Act.of(request.POST.get("do", ""))
+    ad_before = _is_ad(campaign)
+    listing = senders.listing(access.project)
     refused = forms.onto(campaign, request.POST, access)
+    done = acts.perform(campaign, act, request.FILES, refused)
+    drafts.settle(campaign, {template.id: template for template in listing.templates})
     if refused:
         problems = [Problem(name, text) for name, text in refused.by_field.items()]
         return _not_saved(request, access, campaign, 422, problems=problems, refused=True)
-    drafts.settle(campaign)
     try:
-        changed = drafts.save(campaign, seen=_seen(request.POST), by=access.user)
+        changed = drafts.save(campaign, seen=_seen(act, request.POST), by=access.user)
     except drafts.Conflict as conflict:
         return _not_saved(request, access, campaign, 409, conflict=conflict.stored)
     except drafts.NotEditable as error:
         return _not_saved(request, access, campaign, 409, conflict=error.stored, is_closed=True)
-    return _then(request, access, campaign, changed)
+    if changed & REACH or ad_before != _is_ad(campaign):
+        done.again.add("reach")
+    return _then(request, access, campaign, act, done, changed, listing)
 
 
-def _seen(post: QueryDict) -> int:
+def _is_ad(campaign: Campaign) -> Any:
+    message = campaign.message if isinstance(campaign.message, dict) else {}
+    return message.get("is_ad")
+
+
+def _seen(act: Act, post: QueryDict) -> int:
     """The version that the save is made on; after a conflict, the one that the person chose to write over."""
-    act, _colon, over = post.get("do", "").partition(":")
-    text = over if act == "mine" else post.get("version", "")
-    return int(text) if text.isdecimal() and len(text) < 10 else 0
+    return act.number if act.name == "mine" else max(Act("version", post.get("version", "")).number, 0)
 
 
 def _not_saved(request: Any, access: Access, campaign: Campaign, status: int, **why: Any) -> HttpResponse:
@@ -105,28 +123,42 @@ def _not_saved(request: Any, access: Access, campaign: Campaign, status: int, **
     if "conflict" in why:
         why["differences"] = [COLUMN_LABELS[column] for column in sorted(drafts.differences(why["conflict"], campaign))]
     if request.htmx:
-        context = {"campaign": campaign, "oob": True, "fields": FIELDS, "me": str(access.user)} | why
+        context = {"campaign": campaign, "oob": True, "me": str(access.user)} | why
         return render(request, "campaigns/_not_saved.html", context, status=status)
     posted = request.POST.get("channel", "")
     why["posted_channel"] = posted if posted and not campaign.channel else ""
     return _page(request, access, campaign, status=status, **why)
 
 
-def _then(request: Any, access: Access, campaign: Campaign, changed: set[str]) -> HttpResponse:
-    act = request.POST.get("do", "")
-    if act == "leave":
+def _then(
+    request: Any, access: Access, campaign: Campaign, act: Act, done: Done, changed: set[str], listing: senders.Listing
+) -> HttpResponse:
+    if act.name == "leave":
         return _go(request, reverse("campaigns:list", args=[access.project.id]))
-    if act == "refresh":
+    if act.name == "refresh":
         _refresh(request, access, campaign)
+        done.again.add("reach")
     if not request.htmx:
         return _again(request, access, campaign)
-    context = {"campaign": campaign, "oob": True, "fields": FIELDS, "problems": []} | timing_context(campaign)
+    done.again |= _changed_parts(campaign, request.POST)
+    context = part_context(access, campaign) | timing_context(access, campaign) | message_context(campaign, listing)
+    context |= {"oob": True, "problems": [], "again": done.again, "focused_button": done.focused_button}
     response = render(request, "campaigns/_after_save.html", context)
-    if changed & REACH or act == "refresh":
+    for name, text in done.texts.items():
+        trigger_client_event(response, "builder:set", {"field": name, "text": text}, after="settle")
+    if "reach" in done.again:
         trigger_client_event(response, "audience-changed", {}, after="settle")
     if changed:
         trigger_client_event(response, "draft-saved", {}, after="settle")
     return replace_url(response, reverse("campaigns:edit", args=[access.project.id, campaign.pk]))
+
+
+def _changed_parts(campaign: Campaign, post: QueryDict) -> set[str]:
+    """The parts that the page has to get anew, since it shows another channel's message or another template."""
+    if post.get("message_of", "") != campaign.channel:
+        return {"message"}
+    template = f"{campaign.message.get('profile')} {campaign.message.get('template')}"
+    return {"template"} if campaign.channel == Channel.ALIMTALK and post.get("template_shown") != template else set()
 
 
 def _go(request: Any, address: str) -> HttpResponse:
@@ -157,25 +189,3 @@ def _refresh(request: Any, access: Access, campaign: Campaign) -> None:
             target=campaign.cohort.screen_id,
             refresh=run.id.hex,
         )
-
-
-# -- Parts ------------------------------------------------------------------------------------------------------------
-@require_safe
-@project_view(Right.EDIT_CAMPAIGNS)
-def cohorts(request: ProjectRequest, access: Access) -> HttpResponse:
-    """The list of the combobox for the text typed so far."""
-    choice = choosing.choice(access, request.GET.get("cohort-q", ""))
-    return render(request, "campaigns/_cohort_list.html", {"choice": choice})
-
-
-@require_safe
-@project_view(Right.EDIT_CAMPAIGNS)
-def freshness(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
-    """How old the chosen cohort is; while it is read, how far."""
-    campaign = _fetch(access, campaign_id)
-    fresh = fresh_of(access, campaign)
-    context = {"campaign": campaign, "fresh": fresh, "parts": parts_of(access, campaign.pk)}
-    response = render(request, "campaigns/_freshness.html", context)
-    if request.GET.get("running") == "1" and not (fresh and fresh.is_running):
-        trigger_client_event(response, "audience-changed", {}, after="settle")
-    return response

@@ -5,6 +5,8 @@ was made on, and is one conditional UPDATE: of two people who save on the same v
 with what the first one left, and keeps what they wrote.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +14,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from campaigns.message import AlimtalkContent, TextContent, Variable, content_of
 from campaigns.models import Campaign, CampaignState
+from integrations.messaging import Channel, Template
 from notifly_console.tenancy.models import Project, User
 
 EDITABLE = (CampaignState.DRAFT, CampaignState.INACTIVE)
@@ -43,12 +47,33 @@ def blank(project: Project, key: UUID, by: User) -> Campaign:
     return Campaign(id=key, project=project, author=by, author_name=str(by))
 
 
-def settle(campaign: Campaign) -> None:
-    """Makes the message of the chosen channel out of what the builder has kept for each."""
-    kept = campaign.kept.get(campaign.channel) or {}
-    campaign.message = {name: value for name, value in kept.items() if name != "has_fallback"}
-    if "fallback" in kept and not kept.get("has_fallback"):
-        campaign.message["fallback"] = None
+def settle(campaign: Campaign, templates: Mapping[str, Template]) -> None:
+    """Makes the message of the chosen channel out of what the builder has kept for each. `templates`: the provider's,
+    by id; one that isn't among them stays as it was when it was chosen."""
+    written = campaign.kept
+    campaign.kept = {channel: _settled(channel, written.get(channel) or {}, templates) for channel in Channel.values}
+    kept = dict(campaign.kept.get(campaign.channel) or {})
+    if kept and not kept.pop("has_fallback", True):
+        kept["fallback"] = None
+    campaign.message = kept
+
+
+def _settled(channel: str, written: dict[str, Any], templates: Mapping[str, Template]) -> dict[str, Any]:
+    """One channel's message in the shape of its content, with whether the fallback is on."""
+    content = content_of(channel, written)
+    if isinstance(content, AlimtalkContent) and (template := templates.get(content.template)):
+        is_of_profile = content.profile in ("", template.profile_id)
+        content = _on(content, template) if is_of_profile else AlimtalkContent(profile=content.profile)
+    own = {} if isinstance(content, TextContent) else {"has_fallback": written.get("has_fallback") is True}
+    return content.as_json() | own
+
+
+def _on(content: AlimtalkContent, template: Template) -> AlimtalkContent:
+    """`content` on `template` as it stands now, with a place for each of its variables."""
+    content = content.with_template(template)
+    return replace(
+        content, variables=tuple(content.variable(name) or Variable(name) for name in content.template_variables)
+    )
 
 
 def save(campaign: Campaign, *, seen: int, by: User) -> set[str]:

@@ -6,6 +6,7 @@ field. Names of fields are those of the template; a message's begin with its cha
 channels are kept side by side.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -13,15 +14,15 @@ from uuid import UUID
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
+from campaigns import limits
 from campaigns.models import AudienceKind, Campaign, Picture, Upload
+from campaigns.schedule import timing_of
 from cohorts.models import Cohort
 from integrations.messaging import Channel
 from notifly_console.lib.text import stored
 from notifly_console.tenancy.access import Access
 
-TIMINGS = ("now", "once", "daily", "weekly")
-TEXT_KINDS = ("sms", "lms", "mms")
-MOST_BUTTONS = 5
+MOST_BUTTONS = limits.BUTTONS
 LONGEST_TEXT = 10_000
 """Of a message as typed: above every channel's limit, which `message.check` knows."""
 MOST_VARIABLES = 60
@@ -49,7 +50,10 @@ def onto(campaign: Campaign, post: QueryDict, access: Access) -> Refusals:
     campaign.channel = _channel(post, refused)
     campaign.timing = _timing(post)
     _audience(campaign, post, access, refused)
-    campaign.kept = _messages(post, access, refused)
+    written_for = post.get("message_of", "")
+    if written_for in _MESSAGES:
+        before = campaign.kept.get(written_for) or {}
+        campaign.kept = campaign.kept | {written_for: _MESSAGES[written_for](post, access, refused, before)}
     return refused
 
 
@@ -78,19 +82,20 @@ def _channel(post: QueryDict, refused: Refusals) -> str:
 
 
 def _timing(post: QueryDict) -> dict[str, Any]:
-    kind = post.get("timing", "")
+    """Whatever of it makes sense."""
     every = post.get("every", "")
-    days = {int(day) for day in post.getlist("weekday") if day in {"0", "1", "2", "3", "4", "5", "6"}}
-    return {
-        "kind": kind if kind in TIMINGS else "",
-        "date": stored(post.get("date", ""), 10),
-        "time": stored(post.get("time", ""), 8),
-        "start": stored(post.get("start", ""), 10),
-        "end": "" if post.get("forever") else stored(post.get("end", ""), 10),
-        "forever": bool(post.get("forever")),
-        "weekdays": sorted(days),
-        "every_weeks": int(every) if every.isdecimal() and len(every) < 4 else 1,
-    }
+    return timing_of(
+        {
+            "kind": post.get("timing", ""),
+            "date": post.get("date", ""),
+            "start": post.get("start", ""),
+            "end": post.get("end", ""),
+            "forever": bool(post.get("forever")),
+            "time": post.get("time", ""),
+            "weekdays": [int(day) for day in post.getlist("weekday") if day in set("0123456")],
+            "every_weeks": int(every) if every.isascii() and every.isdecimal() and len(every) < 4 else 1,
+        }
+    ).as_json()
 
 
 # -- 3 ----------------------------------------------------------------------------------------------------------------
@@ -129,37 +134,52 @@ def _object(model: type[Any], key: str, access: Access) -> Any:
 
 
 # -- 4 ----------------------------------------------------------------------------------------------------------------
-def _messages(post: QueryDict, access: Access, refused: Refusals) -> dict[str, dict[str, Any]]:
-    """What was written for each channel: the JSON of its content, but with the fallback also while it is off."""
+# A message is the JSON of its content (`campaigns/content.py`), but with the fallback also while it is off. The page
+# shows the chosen channel's part and names it in `message_of`; those of the others stay as they were kept.
+TEMPLATE_FACTS = ("template_name", "template_text", "template_buttons", "template_variables")
+Message = dict[str, Any]
+
+
+def _alimtalk(post: QueryDict, access: Access, refused: Refusals, before: Message) -> Message:
+    # No form brings what the template says: of the same one it stays.
+    is_same = before.get("template") == post.get("alimtalk.template")
     return {
-        Channel.ALIMTALK: {
-            "profile": _line(post, "alimtalk.profile", 64),
-            "template": _line(post, "alimtalk.template", 64),
-            "variables": _variables(post),
-            **_fallback(post, "alimtalk", refused),
-        },
-        Channel.FRIENDTALK: {
-            "profile": _line(post, "friendtalk.profile", 64),
-            "text": _text(post, "friendtalk.text", LONGEST_TEXT, refused, _("메시지 내용")),
-            "picture": _picture(post.get("friendtalk.picture", ""), access),
-            "buttons": buttons_of(post),
-            "skips_missing": bool(post.get("friendtalk.skips_missing")),
-            **_fallback(post, "friendtalk", refused),
-        },
-        Channel.TEXT: {
-            "sender": _line(post, "text.sender", 16),
-            "kind": post["text.kind"] if post.get("text.kind") in TEXT_KINDS else "",
-            "is_ad": {"yes": True, "no": False}.get(post.get("text.is_ad", "")),
-            "title": _text(post, "text.title", 400, refused, _("제목")),
-            "text": _text(post, "text.text", LONGEST_TEXT, refused, _("문자 내용")),
-            "picture": _picture(post.get("text.picture", ""), access),
-            "skips_missing": bool(post.get("text.skips_missing")),
-        },
+        **({name: before.get(name) for name in TEMPLATE_FACTS} if is_same else {}),
+        "profile": post.get("alimtalk.profile", ""),
+        "template": post.get("alimtalk.template", ""),
+        "variables": _variables(post),
+        **_fallback(post, "alimtalk", refused),
     }
 
 
-def _line(post: QueryDict, name: str, longest: int) -> str:
-    return stored(post.get(name, ""), longest)
+def _friendtalk(post: QueryDict, access: Access, refused: Refusals, before: Message) -> Message:
+    return {
+        "profile": post.get("friendtalk.profile", ""),
+        "text": _text(post, "friendtalk.text", LONGEST_TEXT, refused, _("메시지 내용")),
+        "picture": _picture(post.get("friendtalk.picture", ""), access),
+        "buttons": _buttons(post),
+        "skips_missing": bool(post.get("friendtalk.skips_missing")),
+        **_fallback(post, "friendtalk", refused),
+    }
+
+
+def _of_text(post: QueryDict, access: Access, refused: Refusals, before: Message) -> Message:
+    return {
+        "sender": post.get("text.sender", ""),
+        "kind": post.get("text.kind", ""),
+        "is_ad": {"yes": True, "no": False}.get(post.get("text.is_ad", "")),
+        "title": _text(post, "text.title", 400, refused, _("제목")),
+        "text": _text(post, "text.text", LONGEST_TEXT, refused, _("문자 내용")),
+        "picture": _picture(post.get("text.picture", ""), access),
+        "skips_missing": bool(post.get("text.skips_missing")),
+    }
+
+
+_MESSAGES: dict[str, Callable[[QueryDict, Access, Refusals, Message], Message]] = {
+    Channel.ALIMTALK: _alimtalk,
+    Channel.FRIENDTALK: _friendtalk,
+    Channel.TEXT: _of_text,
+}
 
 
 def _variables(post: QueryDict) -> list[dict[str, Any]]:
@@ -171,16 +191,16 @@ def _variables(post: QueryDict) -> list[dict[str, Any]]:
             break
         found.append(
             {
-                "name": _line(post, f"{at}.name", 100),
-                "text": _line(post, f"{at}.text", 2_000),
-                "default": _line(post, f"{at}.default", 400),
-                "skips_missing": bool(post.get(f"{at}.skips_missing")),
+                "name": stored(post.get(f"{at}.name", ""), 100),
+                "text": stored(post.get(f"{at}.text", ""), 2_000),
+                "default": stored(post.get(f"{at}.default", ""), 400),
+                "skips_missing": post.get(f"{at}.missing") == "skip",
             }
         )
     return found
 
 
-def buttons_of(post: QueryDict) -> list[dict[str, str]]:
+def _buttons(post: QueryDict) -> list[dict[str, str]]:
     """The buttons of a 친구톡, in the order of the form."""
     names, mobile, pc = (post.getlist(f"friendtalk.buttons.{part}") for part in ("name", "mobile_url", "pc_url"))
     return [
@@ -196,7 +216,7 @@ def buttons_of(post: QueryDict) -> list[dict[str, str]]:
 def _fallback(post: QueryDict, channel: str, refused: Refusals) -> dict[str, Any]:
     at = f"{channel}.fallback"
     return {
-        "sender": _line(post, f"{channel}.sender", 16),
+        "sender": post.get(f"{channel}.sender", ""),
         "has_fallback": bool(post.get(at)),
         "fallback": {
             "kind": "lms" if post.get(f"{at}.kind") == "lms" else "sms",

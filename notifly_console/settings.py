@@ -102,13 +102,7 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "console_cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    },
-    # Pieces of pages that depend on nothing but what their key names (`{% cache … using="drawn" %}`): of one process.
-    "drawn": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "LOCATION": "drawn",
-        "OPTIONS": {"MAX_ENTRIES": 2_000},
-    },
+    }
 }
 
 MIXPANEL_API_URL = env.str("MIXPANEL_API_URL", default="").rstrip("/")
@@ -163,7 +157,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "notifly_console.tenancy.sessions.PersonMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
     "notifly_console.tenancy.sessions.SessionLimitsMiddleware",
     "notifly_console.tenancy.language.LanguageMiddleware",
     "notifly_console.tenancy.sessions.SignInRequiredMiddleware",
@@ -186,8 +180,7 @@ TEMPLATES = [
                 "notifly_console.pages.page_context",
             ],
             "libraries": {"ui": "notifly_console.lib.ui_tags"},
-            # Ours last: it has quicker twins of `url` and `translate`.
-            "builtins": ["django.templatetags.i18n", "notifly_console.lib.ui_tags"],
+            "builtins": ["notifly_console.lib.ui_tags", "django.templatetags.i18n"],
         },
     }
 ]

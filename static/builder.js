@@ -87,6 +87,42 @@
     $("cohort-said").textContent = list().querySelector(".combobox__foot").textContent;
   });
 
+  // ── 문구 변수 추가: what the dialog answers goes to the cursor ──────────────────────────────────────────────────────
+  const visited = new WeakSet(); // fields whose cursor somebody has set
+  document.addEventListener("focusin", (event) => visited.add(event.target));
+  function put(field, text, from, to) {
+    field.setRangeText(text, from, to, "end");
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  document.addEventListener("builder:insert", (event) => {
+    const field = $(`f-${event.detail.field}`);
+    const dialog = document.querySelector("dialog[data-dialog][open]");
+    if (!field) return;
+    if (dialog) dialog.dataset.back = field.id;
+    const end = field.value.length;
+    put(field, event.detail.text, visited.has(field) ? field.selectionStart : end, visited.has(field) ? field.selectionEnd : end);
+    if (dialog) dialog.close();
+  });
+  document.addEventListener("builder:set", (event) => {
+    const field = $(`f-${event.detail.field}`);
+    if (field && field.value !== event.detail.text) field.value = event.detail.text;
+  });
+  document.addEventListener("click", (event) => {
+    const pick = event.target.closest("[data-fill]");
+    if (pick) {
+      $(pick.dataset.fill).value = pick.dataset.value;
+      $(pick.dataset.fill).focus();
+    }
+    if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+  });
+  // A link that plays a button is pressed with the space bar, too.
+  document.addEventListener("keydown", (event) => {
+    if (event.key === " " && event.target.matches('a[role="button"]')) {
+      event.preventDefault();
+      event.target.click();
+    }
+  });
+
   // ── Problems: a field whose place for them is filled is invalid ────────────────────────────────────────────────────
   document.addEventListener("htmx:afterSettle", () => {
     document.querySelectorAll(".field__errors").forEach((place) => {

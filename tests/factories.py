@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from campaigns.models import AudienceKind, Campaign
+from campaigns.models import AudienceKind, Campaign, Picture
 from cohorts.models import (
     Cohort,
     Profile,
@@ -161,6 +161,19 @@ def sender(project: Project, api_key: str = "NCSAFACTORYKEY01", secret: str = SE
     made.set_secret(secret)
     made.save()
     return made
+
+
+def picture(project: Project, **fields: Any) -> Picture:
+    """A picture of a message: a JPEG's head and nothing else."""
+    return Picture.objects.create(
+        project=project,
+        name="상자.jpg",
+        media_type="image/jpeg",
+        content=b"\xff\xd8\xff",
+        width=800,
+        height=800,
+        **fields,
+    )
 
 
 def hours_ago(hours: float) -> datetime:

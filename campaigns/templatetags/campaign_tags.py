@@ -1,8 +1,12 @@
 """Tags of the campaign pages."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
+import phonenumbers
 from django import template
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
@@ -62,3 +66,88 @@ def marked(text: str, sought: str) -> SafeString:
 
 
 _MARK = (("", ""), (mark_safe("<mark>"), mark_safe("</mark>")))
+
+
+@register.filter
+@lru_cache(maxsize=256)
+def dialled(number: str) -> str:
+    """02-1234-5678 of a registered number in digits."""
+    try:
+        parsed = phonenumbers.parse(number, "KR")
+    except phonenumbers.NumberParseException:
+        return number
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL))
+
+
+@register.filter
+def as_placeholder(name: str) -> str:
+    """The name of a template's variable as the template writes it."""
+    return f"#{{{name}}}"
+
+
+@register.filter
+def among(key: str, things: Iterable[Any]) -> bool:
+    """Whether one of `things` has this id or number."""
+    return any(key in (getattr(one, "id", None), getattr(one, "number", None)) for one in things or ())
+
+
+@register.simple_tag
+def placeholders(text: str) -> SafeString:
+    """A template's text with each `#{name}` marked."""
+    pieces = re.split(r"(#\{[^{}]*\})", text)
+    return format_html_join(
+        "", "{}{}{}", ((_VARIABLE[at % 2][0], piece, _VARIABLE[at % 2][1]) for at, piece in enumerate(pieces))
+    )
+
+
+_VARIABLE = (("", ""), (mark_safe('<b class="variable">'), mark_safe("</b>")))
+
+
+@register.inclusion_tag("campaigns/_counter.html", takes_context=True)
+def counter(context: template.Context, name: str) -> dict[str, Any]:
+    """How long the text of the field `name` is, for the person of the preview and for the longest."""
+    return _of_measured(context, name, "counters")
+
+
+@register.inclusion_tag("campaigns/_notes.html", takes_context=True)
+def notes(context: template.Context, name: str) -> dict[str, Any]:
+    """What the field `name` makes of its readers, and what in it can't be sent."""
+    return _of_measured(context, name, "notes")
+
+
+@register.inclusion_tag("campaigns/_fill.html", takes_context=True)
+def fill(context: template.Context, name: str) -> dict[str, Any]:
+    """How many of the audience have a value for a variable."""
+    return _of_measured(context, name, "fills")
+
+
+def _of_measured(context: template.Context, name: str, what: str) -> dict[str, Any]:
+    measured = context.get("measured")
+    kept = {key: context.get(key) for key in ("access", "campaign", "oob", "parts")}
+    return kept | {"name": name, "one": getattr(measured, what).get(name) if measured else None}
+
+
+@register.simple_tag
+def clock_only(moment: datetime | None) -> str:
+    """오후 3:30, as a phone writes it."""
+    return formats.date_format(timezone.localtime(moment or timezone.now()), _("A g:i"))
+
+
+@register.simple_tag
+def date_only(moment: datetime | None) -> str:
+    """11월 20일 금요일, as a phone writes it."""
+    return formats.date_format(timezone.localtime(moment or timezone.now()), _("n월 j일 l"))
+
+
+_LINKS = re.compile(r"((?:https?://|www\.)\S+|[\w-]+(?:\.[\w-]+)*\.(?:com|net|kr|example)(?:/\S*)?|\b0\d{8,10}\b)")
+
+
+@register.simple_tag
+def linked(text: str) -> SafeString:
+    """`text` with what a phone would underline underlined."""
+    return format_html_join(
+        "", "{}{}{}", ((_UNDER[at % 2][0], piece, _UNDER[at % 2][1]) for at, piece in enumerate(_LINKS.split(text)))
+    )
+
+
+_UNDER = (("", ""), (mark_safe("<u>"), mark_safe("</u>")))

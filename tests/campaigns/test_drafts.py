@@ -12,6 +12,7 @@ FORM = {
     "name": "11월 VIP 재구매 유도",
     "description": "팀 메모",
     "channel": "text",
+    "message_of": "text",
     "timing": "once",
     "date": "2027-01-20",
     "time": "15:30",
@@ -78,7 +79,12 @@ def test_changing_the_channel_and_back_loses_nothing(sign_in: Any, at: Any) -> N
     client.post(at(f"{one.id.hex}/edit"), FORM | {"channel": "friendtalk", "version": "1"})
     one.refresh_from_db()
     assert one.message["buttons"] == []
-    assert one.kept["text"]["text"] == FORM["text.text"]
+    other = {"channel": "text", "message_of": "friendtalk", "friendtalk.text": "친구에게", "version": "2"}
+    answer = client.post(at(f"{one.id.hex}/edit"), other, headers=HTMX)
+    assert FORM["text.text"].replace('"', "&quot;") in answer.content.decode()
+    one.refresh_from_db()
+    assert one.message["text"] == FORM["text.text"]
+    assert one.kept["friendtalk"]["text"] == "친구에게"
 
 
 def test_an_id_that_another_project_has_is_not_touched(world: Any, sign_in: Any, at: Any) -> None:
@@ -180,7 +186,7 @@ def test_anothers_cohort_is_not_to_be_had(world: Any, sign_in: Any, at: Any) -> 
 
 @pytest.mark.parametrize("name", ["name", "description", "text.text", "friendtalk.text", "alimtalk.fallback.text"])
 def test_a_text_beyond_every_limit_is_refused_at_its_field(sign_in: Any, at: Any, name: str) -> None:
-    answer = sign_in("marketer").post(at("new"), FORM | {name: "가" * 20_001})
+    answer = sign_in("marketer").post(at("new"), FORM | {"message_of": name.split(".")[0], name: "가" * 20_001})
     assert answer.status_code == 422
     assert not Campaign.objects.exists()
 

@@ -85,6 +85,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         "source_id": cohort.source_id,
         "profile_id": person.pk,
         "campaign_id": campaign.pk,
+        "picture_id": factories.picture(project).pk,
     }
 
 

@@ -1,0 +1,122 @@
+"""The parts of 캠페인 생성 that ask for themselves: the list of cohorts, freshness, reach, people behind a number."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from django_htmx.http import trigger_client_event
+
+from campaigns import audience
+from campaigns.audience import NoAudience
+from campaigns.builder import fresh_of, part_context
+from campaigns.builder_views import fetch
+from campaigns.models import AudienceKind, Picture
+from campaigns.preview import preview_context
+from campaigns.reach import plan_of, reach_context
+from cohorts import choosing
+from integrations import senders
+from notifly_console.tenancy.access import Access, ProjectRequest, Right, project_view
+
+PEOPLE = 20
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def cohorts(request: ProjectRequest, access: Access) -> HttpResponse:
+    """The list of the combobox for the text typed so far."""
+    choice = choosing.choice(access, request.GET.get("cohort-q", ""))
+    return render(request, "campaigns/_cohort_list.html", {"choice": choice})
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def freshness(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """How old the chosen cohort is; while it is read, how far."""
+    campaign = fetch(access, campaign_id)
+    fresh = fresh_of(access, campaign)
+    response = render(request, "campaigns/_freshness.html", part_context(access, campaign) | {"fresh": fresh})
+    if request.GET.get("running") == "1" and not (fresh and fresh.is_running):
+        trigger_client_event(response, "audience-changed", {}, after="settle")
+        trigger_client_event(response, "draft-saved", {}, after="settle")
+    return response
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def reach(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """발송 대상 (N) and the funnel of the draft as it is saved."""
+    campaign = fetch(access, campaign_id)
+    return render(request, "campaigns/_reach.html", part_context(access, campaign) | reach_context(access, campaign))
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def preview(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """The phone, for another recipient or after a save."""
+    campaign = fetch(access, campaign_id)
+    plan = plan_of(campaign)
+    context = part_context(access, campaign) | preview_context(
+        access, campaign, plan, senders.listing(access.project), request.GET
+    )
+    return render(request, "campaigns/_preview.html", context)
+
+
+@require_safe
+@project_view(Right.SEE_CAMPAIGNS)
+def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """Whom a step of the funnel left out for a reason, or who is still there after it."""
+    campaign = fetch(access, campaign_id)
+    step, reason = request.GET.get("step", "sent"), request.GET.get("reason", "")
+    try:
+        plan = audience.plan(campaign)
+    except NoAudience:
+        raise Http404 from None
+    found = plan.funnel.step(step)
+    ids = plan.left_out.get((step, reason)) if reason else plan.at_step.get(step)
+    if found is None or (reason and ids is None):
+        raise Http404
+    total = len(ids or ())
+    asked = request.GET.get("offset", "")
+    offset = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 else 0
+    offset = min(offset, max(total - 1, 0)) // PEOPLE * PEOPLE
+    base = reverse("campaigns:people", args=[access.project.id, campaign.pk])
+    context = {
+        "campaign": campaign,
+        "step": step,
+        "reason": reason,
+        "title": _title(found, reason, total),
+        "other_reasons": found.drops if reason and len(found.drops) > 1 else (),
+        "people": audience.people_of(plan, step, reason, offset=offset, limit=PEOPLE),
+        "is_file": plan.kind == AudienceKind.CSV,
+        "total": total,
+        "page_size": PEOPLE,
+        "first": offset + 1 if total else 0,
+        "last": min(offset + PEOPLE, total),
+        "before": offset - PEOPLE if offset else None,
+        "after": offset + PEOPLE if offset + PEOPLE < total else None,
+        "base": base,
+        "here": f"{base}?{urlencode({'step': step, 'reason': reason})}",
+    }
+    target = (request.htmx.target or "") if request.htmx else ""
+    template = {"dialogs": "_people", "funnel-people": "_people_page"}.get(target, "people")
+    return render(request, f"campaigns/{template}.html", context)
+
+
+def _title(step: audience.Step, reason: str, total: int) -> str:
+    words = next((drop.label for drop in step.drops if drop.reason == reason), step.label)
+    return _("%(what)s %(n)s명") % {"what": words, "n": f"{total:,}"}
+
+
+@require_safe
+@project_view(Right.SEE_CAMPAIGNS)
+def picture(request: Any, access: Access, picture_id: UUID) -> HttpResponse:
+    """A picture of a message."""
+    kept = access.fetch(Picture, pk=picture_id)
+    response = HttpResponse(bytes(kept.content), content_type=kept.media_type)
+    response.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    return response

@@ -1,0 +1,199 @@
+"""The message as a real recipient would get it: the phone at the right of 캠페인 생성."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import QueryDict
+from django.utils import formats, timezone
+from django.utils.translation import gettext as _
+
+from campaigns.audience import Plan
+from campaigns.message import AlimtalkContent, Content, content_of
+from campaigns.models import AudienceKind, Campaign, Rules
+from campaigns.personalise import BadVariable, used_fields
+from campaigns.render import Left, Rendered, render
+from campaigns.rules import rules_of
+from campaigns.schedule import WEEKDAYS, Timing, When, period, timing_of, upcoming
+from cohorts.lookup import name_of
+from cohorts.models import Profile
+from integrations.messaging import Kind
+from integrations.senders import Listing
+from notifly_console.lib.masking import mask_contacts, mask_within
+from notifly_console.tenancy.access import Access, Right
+
+OWN = {"$user_id": "external_id", "$email": "email", "$phone_number": "phone"}
+"""Fields that mean a person's own columns."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Whose values a preview is drawn with."""
+
+    at: int
+    """Place among those who are sent to, from 0."""
+    of: int
+    name: str
+    values: dict[str, Any]
+
+    @property
+    def before(self) -> int | None:
+        return self.at - 1 if self.at > 0 else None
+
+    @property
+    def after(self) -> int | None:
+        return self.at + 1 if self.at + 1 < self.of else None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the phone shows: a message, or why this person gets none, or what can't be read of it."""
+
+    content: Content | None = None
+    rendered: Rendered | None = None
+    left: str = ""
+    problem: str = ""
+    reader: Reader | None = None
+    sender: str = ""
+    """Whom it is from, as the phone names them."""
+    at: datetime | None = None
+    """When it arrives."""
+
+
+def reader_at(plan: Plan, at: int, fields: tuple[str, ...], *, whole: bool) -> Reader | None:
+    """The person at that place of those who are sent to; None for an audience of nobody. Contacts among the values
+    are masked unless `whole`."""
+    size = len(plan.chosen)
+    if not size or plan.kind == AudienceKind.CSV:
+        return None
+    at = min(max(at, 0), size - 1)
+    profile = Profile.objects.filter(pk=plan.chosen[at], project_id=plan.project_id).first()
+    if profile is None:
+        return None
+    values = values_of(profile, fields)
+    name = name_of(profile) or mask_contacts(profile.external_id)
+    return Reader(at, size, name, values if whole else mask_within(values))
+
+
+def values_of(profile: Profile, fields: tuple[str, ...]) -> dict[str, Any]:
+    """What a message may ask of a profile, as freezing takes it."""
+    return {name: getattr(profile, OWN[name]) if name in OWN else profile.properties.get(name) for name in fields}
+
+
+def shown(campaign: Campaign, rules: Rules, listing: Listing, plan: Plan | None, at: int, *, whole: bool) -> Shown:
+    """The preview of the draft for the recipient at that place; without an audience for somebody with no values."""
+    if not campaign.channel:
+        return Shown()
+    content = content_of(campaign.channel, campaign.message)
+    moment = arrival(timing_of(campaign.timing), campaign)
+    reader = reader_at(plan, at, used_fields(content), whole=whole) if plan else None
+    common: dict[str, Any] = {
+        "content": content,
+        "reader": reader,
+        "sender": sender_name(content, listing),
+        "at": moment,
+    }
+    try:
+        rendered = render(content, reader.values if reader else {}, rules, moment)
+    except BadVariable as error:
+        return Shown(problem=error.text, **common)
+    if isinstance(rendered, Left):
+        return Shown(left=str(rendered.reason.label), **common) if reader else Shown(**common)
+    return Shown(rendered=rendered, **common)
+
+
+def arrival(timing: Timing, campaign: Campaign) -> datetime:
+    """When the first of them arrives; now while nothing is planned."""
+    now = timezone.now()
+    coming = upcoming(timing, now, campaign.project.zone, 1) if timing.kind != When.NOW else []
+    return coming[0] if coming else now
+
+
+def sender_name(content: Content, listing: Listing) -> str:
+    """Whom the phone names: the Kakao channel, or the number."""
+    if hasattr(content, "profile"):
+        profile = listing.profile(content.profile)
+        return profile.name.removeprefix("@") if profile else ""
+    return content.sender
+
+
+def pieces(content: AlimtalkContent, rendered: Rendered) -> list[tuple[str, bool]]:
+    """The text of an 알림톡 in pieces, each with whether it is a value that was put in."""
+    found = []
+    for at, piece in enumerate(re.split(r"#\{([^{}]*)\}", content.template_text)):
+        if at % 2 == 0:
+            found.append((piece, False))
+        else:
+            found.append((rendered.variables[piece], True) if piece in rendered.variables else (f"#{{{piece}}}", False))
+    return found
+
+
+# -- What its template needs ------------------------------------------------------------------------------------------
+def preview_context(
+    access: Access, campaign: Campaign, plan: Plan | None, listing: Listing, params: QueryDict
+) -> dict[str, Any]:
+    """The phone, for the recipient and the message that `params` ask for (`at`, `as`)."""
+    asked = params.get("at", "")
+    at = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 else 0
+    whole = access.may(Right.SEE_CONTACTS)
+    one = shown(campaign, rules_of(access.project), listing, plan, at, whole=whole)
+    place = one.reader.at if one.reader else 0
+    rendered, content = one.rendered, one.content
+    has_fallback = bool(getattr(content, "fallback", None))
+    shows_fallback = params.get("as") == "fallback" and has_fallback
+    buttons = content.template_buttons if isinstance(content, AlimtalkContent) else getattr(content, "buttons", ())
+    return {
+        "preview": one,
+        "has_fallback": has_fallback,
+        "shows_fallback": shows_fallback,
+        "here": f"at={place}{'&as=fallback' if shows_fallback else ''}",
+        "message_query": f"at={place}",
+        "fallback_query": f"at={place}&as=fallback",
+        "fallback_suffix": "&as=fallback" if shows_fallback else "",
+        "letter": _letter(one, shows_fallback=shows_fallback),
+        "sender_number": getattr(content, "sender", ""),
+        "sender_initial": (one.sender if not one.sender.isdecimal() else access.project.name)[:1],
+        "kakao_pieces": pieces(content, rendered) if isinstance(content, AlimtalkContent) and rendered else (),
+        "kakao_buttons": [button.name for button in buttons],
+        "timing_chips": timing_chips(timing_of(campaign.timing)),
+    }
+
+
+def _letter(one: Shown, *, shows_fallback: bool) -> dict[str, Any] | None:
+    """The text message to be shown; None where there is none to show."""
+    rendered = one.rendered
+    if rendered is None:
+        return None
+    if shows_fallback:
+        other = rendered.fallback
+        length = rendered.fallback_length
+        return {"kind": other.kind, "text": other.text, "subject": other.subject, "length": length} if other else None
+    picture = getattr(one.content, "picture", "") if rendered.kind == Kind.MMS else ""
+    return {
+        "kind": rendered.kind,
+        "text": rendered.text,
+        "subject": rendered.subject,
+        "length": rendered.length,
+        "picture": picture,
+    }
+
+
+def timing_chips(timing: Timing) -> list[str]:
+    """When it goes out, in a few words each; the first says how often."""
+    if not timing.kind:
+        return []
+    chips = [str(When(timing.kind).label)]
+    if timing.kind == When.NOW:
+        return chips
+    if timing.kind == When.WEEKLY and timing.weekdays:
+        chips.append("·".join(str(WEEKDAYS[day]) for day in timing.weekdays))
+        if timing.every_weeks > 1:
+            chips.append(_("%(n)d주마다") % {"n": timing.every_weeks})
+    if span := period(timing):
+        chips.append(span)
+    if timing.at:
+        local = timezone.localtime()
+        moment = local.replace(hour=timing.at.hour, minute=timing.at.minute)
+        chips.append(f"{formats.date_format(moment, _('A g:i'))} {moment:%Z}")
+    return chips
