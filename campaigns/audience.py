@@ -8,24 +8,28 @@ the lowest id: nobody loses a message that they agreed to because of another's p
 counts for all of them.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from array import array
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, NoReturn
+from itertools import compress, count
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
-from pyroaring import BitMap64
+from pyroaring import BitMap, BitMap64
 
-from campaigns.funnel import Drop, Funnel, Plan, Step, step_of
+from campaigns.funnel import Drop, Funnel, Plan, Step, Walk
 from campaigns.message import content_of, is_ad
-from campaigns.models import AudienceKind, Campaign, Run
+from campaigns.models import AudienceKind, Campaign, Run, Upload
 from campaigns.optouts import digits_by_source
 from campaigns.people import first_phones, people_of
+from campaigns.uploads import SHIFTED
 from cohorts.facets import Facets, facets
+from cohorts.groups import NotReady, members_of
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Snapshot
+from notifly_console.lib.digits import from_bytes
 
 __all__ = [
     "Drop",
@@ -47,6 +51,9 @@ PROBLEMS = {
     "cohort_unread": _("이 코호트는 아직 읽지 않았습니다. 리프레시한 뒤 다시 시도하세요."),
     "upload_missing": _("CSV 파일을 올리세요."),
     "group_missing": _("유저 그룹을 고르세요."),
+    "group_not_ready": _(
+        "이 유저 그룹은 아직 읽지 않았거나 없어진 코호트나 그룹을 조건으로 씁니다. 그룹을 확인하세요."
+    ),
 }
 
 
@@ -84,31 +91,56 @@ def plan_run(run: Run) -> Plan:
 def _plan(campaign: Campaign, channel: str, message: Any, at: datetime | None) -> Plan:
     # Whether the steps of an advertisement apply isn't known before a channel was chosen.
     is_advertising = bool(channel) and is_ad(content_of(channel, message))
-    if campaign.audience_kind == AudienceKind.COHORT:
-        snapshot = _snapshot(campaign.cohort)
-        members = loaded(snapshot.members)
-    else:
-        _refuse(campaign.audience_kind)
-    walk = _Walk(campaign.audience_kind, members)
     now = facets(campaign.project_id)
+    if campaign.audience_kind == AudienceKind.CSV:
+        return _of_file(campaign, now, is_advertising, at)
+    snapshot = _snapshot(campaign.cohort) if campaign.audience_kind == AudienceKind.COHORT else None
+    walk = Walk(campaign.audience_kind, loaded(snapshot.members) if snapshot else _members(campaign))
     _by_phone(walk, now, is_ad=is_advertising)
     if is_advertising:
         walk.step("consent", {"no_consent": walk.left - now.marketing})
         walk.step("not_opted_out", _opted_out(campaign.project_id, now, walk.left))
-    walk.step("sent", {})
-    return Plan(
-        project_id=campaign.project_id,
-        kind=AudienceKind(campaign.audience_kind),
-        chosen=walk.left,
-        funnel=walk.funnel,
-        is_ad=is_advertising,
-        at=at,
-        snapshot_id=snapshot.pk,
-        snapshot_number=snapshot.number,
-        without_night_consent=len(walk.left - now.night) if is_advertising else 0,
-        at_step=walk.at_step,
-        left_out=walk.left_out,
-    )
+    walk.step("sent")
+    made = walk.plan(campaign, is_ad=is_advertising, at=at, by_night=walk.left & now.night)
+    return replace(made, snapshot_id=snapshot.pk, snapshot_number=snapshot.number) if snapshot else made
+
+
+def _of_file(campaign: Campaign, now: Facets, is_advertising: bool, at: datetime | None) -> Plan:
+    """Of rows: what is wrong with each was found when the file was read. An advertisement asks the file who consented,
+    or where it doesn't say, the project's profiles with the same number. At night a file consents to nothing."""
+    upload = campaign.upload
+    if upload is None:
+        raise NoAudience("upload_missing")
+    refused = Counter(upload.refused.get("counts", {}))
+    walk = Walk(AudienceKind.CSV, BitMap64(range(1, upload.accepted + 1)), unusable=sum(refused.values()))
+    early = {reason: refused.pop(reason, 0) for reason in (SHIFTED, "missing")}
+    doubled = {"same_number": refused.pop("same_number", 0)}
+    walk.step("has_phone", unusable=early)
+    walk.step("reachable", unusable=refused)
+    walk.step("one_per_number", unusable=doubled)
+    if is_advertising:
+        digits = from_bytes(upload.digits)
+        walk.step("consent", {"no_consent": walk.left - _consenting(upload, digits, now)})
+        walk.step("not_opted_out", _refusing(campaign.project_id, digits))
+    walk.step("sent")
+    return replace(walk.plan(campaign, is_ad=is_advertising, at=at, by_night=BitMap64()), upload_id=upload.pk)
+
+
+def _consenting(upload: Upload, digits: array, now: Facets) -> BitMap64:
+    """Places of the file's rows that consent to advertising."""
+    if upload.consented is not None:
+        return loaded(upload.consented)
+    agreed = BitMap(now.digits_of(now.marketing & now.reachable))
+    return BitMap64(compress(count(1), map(agreed.__contains__, digits)))
+
+
+def _refusing(project_id: UUID, digits: array) -> dict[str, BitMap64]:
+    """Places of the file's rows whose number refused advertising, by where we know it from."""
+    source_of = digits_by_source(project_id)
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for place in compress(count(1), map(source_of.__contains__, digits)):
+        places[source_of[digits[place - 1]]].append(place)
+    return {source: BitMap64(those) for source, those in sorted(places.items())}
 
 
 def explain(campaign: Campaign, profile_id: int) -> Explanation:
@@ -130,38 +162,19 @@ def _snapshot(cohort: Cohort | None) -> Snapshot:
     return current
 
 
-def _refuse(kind: str) -> NoReturn:
-    missing = {AudienceKind.GROUP: "group_missing", AudienceKind.CSV: "upload_missing"}
-    raise NoAudience(missing.get(AudienceKind(kind), "audience_missing") if kind else "audience_missing")
+def _members(campaign: Campaign) -> BitMap64:
+    if campaign.audience_kind != AudienceKind.GROUP:
+        raise NoAudience("audience_missing")
+    if campaign.group is None:
+        raise NoAudience("group_missing")
+    try:
+        return members_of(campaign.group)
+    except NotReady as error:
+        raise NoAudience("group_not_ready") from error
 
 
 # -- The steps --------------------------------------------------------------------------------------------------------
-class _Walk:
-    """Goes from step to step, and remembers whom each left out."""
-
-    def __init__(self, key: str, everybody: BitMap64) -> None:
-        self.left = everybody
-        self.steps: list[Step] = [step_of(key, len(everybody), {})]
-        self.at_step: dict[str, BitMap64] = {key: everybody}
-        self.left_out: dict[tuple[str, str], BitMap64] = {}
-
-    def step(self, key: str, drops: Mapping[str, BitMap64]) -> None:
-        """The next step, leaving out those of `drops` by reason. Who fits several reasons is left out for the first."""
-        for reason, those in drops.items():
-            gone = self.left & those
-            if gone:
-                self.left_out[key, reason] = gone
-                self.left = self.left - gone
-        counts = {reason: len(ids) for (of, reason), ids in self.left_out.items() if of == key}
-        self.steps.append(step_of(key, len(self.left), counts))
-        self.at_step[key] = self.left
-
-    @property
-    def funnel(self) -> Funnel:
-        return Funnel(tuple(self.steps))
-
-
-def _by_phone(walk: _Walk, now: Facets, *, is_ad: bool) -> None:
+def _by_phone(walk: Walk, now: Facets, *, is_ad: bool) -> None:
     """Has a phone, valid mobile, one per number."""
     everybody = walk.left
     walk.step(

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from pyroaring import BitMap64
 
-from campaigns.models import AudienceKind
+from campaigns.models import AudienceKind, Campaign
 from notifly_console.lib import phone
 
 SOURCES = ("cohort", "group", "csv")
@@ -103,6 +103,49 @@ class Plan:
     """Whom (step, reason) leaves out."""
 
 
+class Walk:
+    """Goes from step to step, and remembers whom each left out. `unusable`: how many belong to the audience of whom
+    nothing is known but the reason (rows of a file without a number)."""
+
+    def __init__(self, kind: str, everybody: BitMap64, *, unusable: int = 0) -> None:
+        self.kind = AudienceKind(kind)
+        self.left = everybody
+        self._unusable = unusable
+        self._steps = [step_of(kind, len(everybody) + unusable, {})]
+        self._at_step = {kind: everybody}
+        self._left_out: dict[tuple[str, str], BitMap64] = {}
+
+    def step(
+        self, key: str, drops: Mapping[str, BitMap64] | None = None, *, unusable: Mapping[str, int] | None = None
+    ) -> None:
+        """The next step, leaving out those of `drops` by reason, and so many of the unusable. Who fits several reasons
+        is left out for the first."""
+        counts = dict(unusable or {})
+        self._unusable -= sum(counts.values())
+        for reason, those in (drops or {}).items():
+            gone = self.left & those
+            if gone:
+                self._left_out[key, reason] = gone
+                self.left = self.left - gone
+                counts[reason] = len(gone)
+        self._steps.append(step_of(key, len(self.left) + self._unusable, counts))
+        self._at_step[key] = self.left
+
+    def plan(self, campaign: Campaign, *, is_ad: bool, at: datetime | None, by_night: BitMap64) -> Plan:
+        """What has come of it. `by_night`: who of those left consented to advertising at night."""
+        return Plan(
+            project_id=campaign.project_id,
+            kind=self.kind,
+            chosen=self.left,
+            funnel=Funnel(tuple(self._steps)),
+            is_ad=is_ad,
+            at=at,
+            without_night_consent=len(self.left) - len(by_night) if is_ad else 0,
+            at_step=self._at_step,
+            left_out=self._left_out,
+        )
+
+
 def step_of(key: str, count: int, drops: Mapping[str, int]) -> Step:
     """A step in the reader's language; reasons that nobody has are left out."""
     ordered = sorted(drops.items(), key=lambda pair: (-pair[1], pair[0]))
@@ -131,6 +174,7 @@ def reason_of(reason: str) -> str:
     if reason.startswith(NO_VALUE):
         return _("%(field)s 값 없음") % {"field": reason.removeprefix(NO_VALUE)}
     labels = {
+        "shifted": _("열 이름보다 칸이 많은 행"),
         "deleted": _("삭제된 유저"),
         "anonymous": _("익명 유저"),
         "same_number": _("같은 번호를 쓰는 다른 유저"),

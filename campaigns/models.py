@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from cohorts.models import Cohort, Snapshot
+from cohorts.models import Cohort, Snapshot, UserGroup
 from integrations.messaging import Channel, Reason
 from notifly_console.tenancy.models import Project
 
@@ -94,6 +94,10 @@ class Upload(models.Model):
     """Names of the file's columns, in order."""
     rows = models.BinaryField()
     """Deflated JSON lines `[phone, row number, {column: value}]` of the rows that can be sent to."""
+    digits = models.BinaryField(default=b"")
+    """The eight digits after 010 of each of these rows (`lib/digits.py`)."""
+    consented = models.BinaryField(null=True)
+    """A serialised bitmap of the places, from 1, of the rows that consent to advertising; null where no column says."""
     accepted = models.PositiveIntegerField(default=0)
     refused = models.JSONField(default=dict)
     """{"counts": {reason: n}, "examples": [[row number, reason, what stood there, masked], …]}"""
@@ -152,6 +156,7 @@ class Campaign(models.Model):
     """`campaigns/schedule.py` reads it."""
     audience_kind = models.CharField(max_length=8, choices=AudienceKind.choices, blank=True)
     cohort = models.ForeignKey(Cohort, on_delete=models.PROTECT, null=True, related_name="+")
+    group = models.ForeignKey(UserGroup, on_delete=models.PROTECT, null=True, related_name="+")
     upload = models.ForeignKey(Upload, on_delete=models.PROTECT, null=True, related_name="+")
     message = models.JSONField(default=dict)
     """`campaigns/message.py` reads it."""
@@ -263,6 +268,7 @@ class Run(models.Model):
     message = models.JSONField(default=dict)
     snapshot = models.ForeignKey(Snapshot, on_delete=models.SET_NULL, null=True, related_name="+")
     snapshot_number = models.IntegerField(null=True)
+    upload = models.ForeignKey(Upload, on_delete=models.PROTECT, null=True, related_name="+")
     chosen = models.BinaryField(null=True)
     """While it is frozen, whom the plan chose (a serialised bitmap): written before the first recipient is."""
     frozen_upto = models.BigIntegerField(default=0)

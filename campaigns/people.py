@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pyroaring import BitMap64
 
 from campaigns.funnel import Plan, reason_of
+from campaigns.models import AudienceKind, Upload
+from campaigns.uploads import rows_at
 from cohorts.facets import facets
-from cohorts.lookup import name_of, national
+from cohorts.lookup import NAME_PROPERTIES, name_of, national
 from cohorts.models import Profile
 from notifly_console.lib.masking import mask_contacts, mask_phone
 
@@ -36,6 +38,8 @@ def people_of(
 ) -> list[Somebody]:
     """Whom `step` leaves out for `reason`; without one those who are still there after it. In the order of their ids,
     from the `offset`-th on. Contacts are masked unless `whole` (the caller has asked for the right)."""
+    if plan.kind == AudienceKind.CSV:
+        return _rows(plan, step, reason, offset, limit, whole=whole)
     ids = plan.left_out.get((step, reason)) if reason else plan.at_step.get(step)
     if not ids or offset >= len(ids):
         return []
@@ -48,10 +52,31 @@ def people_of(
 
 def first_phones(plan: Plan, count: int = PHONES_SHOWN, *, whole: bool = False) -> list[str]:
     """The numbers of the first of those who are sent to: 010-1234-5678, masked unless `whole`."""
+    if plan.kind == AudienceKind.CSV:
+        return [one.phone for one in people_of(plan, "sent", limit=count, whole=whole)]
     ids = list(plan.chosen[:count]) if plan.chosen else []
     found = Profile.objects.filter(pk__in=ids, project_id=plan.project_id).order_by("pk")
     phones = found.values_list("phone", flat=True)
     return [national(phone) if whole else mask_phone(phone) for phone in phones if phone]
+
+
+def _rows(plan: Plan, step: str, reason: str, offset: int, limit: int, *, whole: bool) -> list[Somebody]:
+    """The same of a file. Of rows that couldn't be used the first thousand are known, and masked for everybody."""
+    assert plan.upload_id
+    upload = Upload.objects.get(pk=plan.upload_id)
+    words = reason_of(reason) if reason else ""
+    places = plan.left_out.get((step, reason)) if reason else plan.at_step.get(step)
+    if places is None and reason:
+        known = [one for one in upload.refused.get("examples", []) if one[1] == reason]
+        return [Somebody(None, row, "", "", given, words) for row, _, given in known[offset : offset + limit]]
+    if not places or offset >= len(places):
+        return []
+    found = []
+    for row in rows_at(upload, places[offset : offset + limit]):
+        phone = national(row.phone) if whole else mask_phone(row.phone)
+        name = next((row.values[key] for key in NAME_PROPERTIES if row.values.get(key)), "")
+        found.append(Somebody(None, row.number, "", mask_contacts(name[:120]), phone, words))
+    return found
 
 
 def _somebody(id_: int, profile: Profile | None, reason: str, instead: str, *, whole: bool) -> Somebody:

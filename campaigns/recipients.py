@@ -5,8 +5,10 @@ that takes over after a crash goes on with the very same people. The rows are wr
 profiles to recipients, so that a million of them never pass through this process. Later refreshes change nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count, islice
 from typing import Any
+from uuid import UUID
 
 import orjson
 from django.db import connection
@@ -18,6 +20,7 @@ from campaigns.funnel import Funnel, step_of
 from campaigns.message import content_of
 from campaigns.models import Recipient, Run
 from campaigns.personalise import used_fields
+from campaigns.uploads import lines_of
 from cohorts.membership import dumped, loaded
 from cohorts.models import Profile
 from cohorts.upsert import commit_lazily
@@ -25,6 +28,9 @@ from notifly_console.lib.checkpoints import reached
 from notifly_console.lib.leases import Claim
 
 AT_ONCE = 20_000
+LINES_AT_ONCE = 5_000
+RECIPIENTS = Recipient._meta.db_table
+PROFILES = Profile._meta.db_table
 RESERVED = {"$user_id": "external_id", "$email": "email", "$phone_number": "phone"}
 """Fields that mean the person's own columns (`campaigns/personalise.py`)."""
 
@@ -35,25 +41,32 @@ def freeze_into(run: Run, claim: Claim) -> int:
     The run's state is the caller's to change. Raises NoAudience; LeaseLost."""
     if run.chosen is None:
         _choose(run, claim)
+    left = loaded(run.chosen or b"") - BitMap64(range(run.frozen_upto + 1))
     fields = used_fields(content_of(run.channel, run.message))
-    for ids in _chunks(loaded(run.chosen or b""), after=run.frozen_upto):
+    statements = _from_file(run, left, fields) if run.upload_id else _from_profiles(run, left, fields)
+    for upto, statement, parameters in statements:
         reached("before_frozen_chunk")
-        with claim.transaction(frozen_upto=ids[-1]):
+        with claim.transaction(frozen_upto=upto), connection.cursor() as cursor:
             commit_lazily()  # What `_settle` commits carries it along.
-            _write(run, ids, fields)
+            cursor.execute(statement, parameters)
             reached("in_frozen_chunk")
-        run.frozen_upto = ids[-1]
+        run.frozen_upto = upto
     return _settle(run, claim)
 
 
 def _choose(run: Run, claim: Claim) -> None:
     made = plan_run(run)
-    run.chosen, run.funnel = dumped(BitMap64(made.chosen)), made.funnel.as_json()
-    run.snapshot_id, run.snapshot_number = made.snapshot_id, made.snapshot_number
-    with claim.transaction(
-        chosen=run.chosen, funnel=run.funnel, snapshot_id=run.snapshot_id, snapshot_number=run.snapshot_number
-    ):
+    kept = {
+        "chosen": dumped(BitMap64(made.chosen)),
+        "funnel": made.funnel.as_json(),
+        "snapshot_id": made.snapshot_id,
+        "snapshot_number": made.snapshot_number,
+        "upload_id": made.upload_id,
+    }
+    with claim.transaction(**kept):
         reached("in_choice")
+    for name, value in kept.items():
+        setattr(run, name, value)
     reached("after_choice")
 
 
@@ -69,35 +82,53 @@ def _settle(run: Run, claim: Claim) -> int:
     return run.size
 
 
-def _chunks(chosen: BitMap64, after: int) -> Iterator[list[int]]:
-    at = chosen.rank(after)
-    while at < len(chosen):
-        yield list(chosen[at : at + AT_ONCE])
-        at += AT_ONCE
+# -- Statements that write some of them, and how far each gets --------------------------------------------------------
+Statement = tuple[int, str, list[Any]]
 
 
-# -- From profiles to recipients, inside the database -----------------------------------------------------------------
-def _write(run: Run, ids: Sequence[int], fields: Sequence[str]) -> None:
-    """Of two who have one number by now the first is written; who lost theirs isn't."""
+def _from_profiles(run: Run, left: BitMap64, fields: Sequence[str]) -> Iterator[Statement]:
+    """Inside the database. Of two who have one number by now the first is written; who lost theirs isn't."""
     values, parameters = values_expression(fields)
-    own = {"run_id": run.pk, "phone": None, "external_id": None, "profile_id": None, "values": None}
-    rest = {name: value for name, value in _blank().items() if name not in own}
-    columns = ", ".join(f'"{name}"' for name in (*own, *rest))
-    places = ", ".join(["%s"] * len(rest))
-    statement = f"""INSERT INTO {Recipient._meta.db_table} ({columns})
-        SELECT %s, phone, external_id, id, {values}, {places} FROM {Profile._meta.db_table}
-        WHERE id {within(ids)[0]} AND project_id = %s AND phone IS NOT NULL ORDER BY id ON CONFLICT DO NOTHING"""  # noqa: S608
-    project = run.project_id if connection.vendor == "postgresql" else run.project_id.hex
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [run.pk, *parameters, *rest.values(), within(ids)[1], project])
+    insert, rest = _insert(values, phone="phone", external_id="external_id", profile_id="id")
+    for start in range(0, len(left), AT_ONCE):
+        ids = list(left[start : start + AT_ONCE])
+        condition, among = within(ids)
+        source = f"FROM {PROFILES} WHERE id {condition} AND project_id = %s AND phone IS NOT NULL ORDER BY id"
+        narrow = [among, *project_parameter(run.project_id)]
+        yield ids[-1], f"{insert} {source} ON CONFLICT DO NOTHING", [run.pk, *parameters, *rest, *narrow]
 
 
-def _blank() -> dict[str, Any]:
-    """What a new recipient's other columns hold."""
+def _from_file(run: Run, left: BitMap64, fields: Sequence[str]) -> Iterator[Statement]:
+    """The file's lines go to the database as they are stored: nothing is parsed here."""
+    is_postgres = connection.vendor == "postgresql"
+    cells = "line.value->2" if is_postgres else "json_extract(line.value, '$[2]')"
+    number = "line.value->>0" if is_postgres else "json_extract(line.value, '$[0]')"
+    values, parameters = values_expression(fields, source=cells, reserved={})
+    insert, rest = _insert(values, phone=number, external_id="''", profile_id="NULL")
+    source = "FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS line (value, key)" if is_postgres else ""
+    source = f"{source or 'FROM json_each(%s) AS line'} WHERE true ORDER BY line.key ON CONFLICT DO NOTHING"
+    if not left:
+        return
+    assert run.upload
+    lines = zip(count(left.min()), lines_of(run.upload, left.min() - 1))
+    chosen = ((place, line) for place, line in lines if place in left)
+    while some := list(islice(chosen, LINES_AT_ONCE)):
+        array = b"[" + b",".join(line for _place, line in some) + b"]"
+        yield some[-1][0], f"{insert} {source}", [run.pk, *parameters, *rest, array.decode()]
+
+
+def _insert(values: str, **own: str) -> tuple[str, list[Any]]:
+    """The beginning of an INSERT … SELECT: the run's id, `own` columns by what they come from, and the values; then
+    parameters for what a new recipient's other columns hold."""
     fields = [one for one in Recipient._meta.concrete_fields if not one.primary_key and not one.null]
-    return {str(one.column): one.get_default() for one in fields if one.default is not NOT_PROVIDED or one.blank}
+    default = {str(one.column): one.get_default() for one in fields if one.default is not NOT_PROVIDED or one.blank}
+    rest = {name: value for name, value in default.items() if name not in {"values", *own}}
+    columns = ", ".join(f'"{name}"' for name in ("run_id", *own, "values", *rest))
+    selected = ", ".join(["%s", *own.values(), values, *["%s"] * len(rest)])
+    return f"INSERT INTO {RECIPIENTS} ({columns}) SELECT {selected}", list(rest.values())
 
 
+# -- Pieces of SQL ----------------------------------------------------------------------------------------------------
 def within(ids: Sequence[int]) -> tuple[str, Any]:
     """The condition that an id is among `ids`, and its parameter: one, however many there are."""
     if connection.vendor == "postgresql":
@@ -105,18 +136,25 @@ def within(ids: Sequence[int]) -> tuple[str, Any]:
     return "IN (SELECT value FROM json_each(%s))", orjson.dumps(list(ids)).decode()
 
 
-def values_expression(fields: Sequence[str]) -> tuple[str, list[Any]]:
-    """SQL for `{field: value}` of a profile, and its parameters. A property keeps its JSON type; one that the profile
-    hasn't is null or left out."""
+def project_parameter(project_id: UUID) -> list[Any]:
+    """A project's id as the database's own type has it."""
+    return [project_id if connection.vendor == "postgresql" else project_id.hex]
+
+
+def values_expression(
+    fields: Sequence[str], source: str = "properties", reserved: Mapping[str, str] = RESERVED
+) -> tuple[str, list[Any]]:
+    """SQL for `{field: value}` out of the JSON object `source`, and its parameters; `reserved` fields are columns. A
+    value keeps its JSON type; a missing one is null or left out."""
     if connection.vendor == "postgresql":
         # The names go in as parameters: they are whatever somebody called a property.
-        pairs = ", ".join(f"%s::text, {RESERVED.get(one) or 'properties->(%s::text)'}" for one in fields)
-        return f"jsonb_build_object({pairs})", [one for one in fields for _ in range(1 if one in RESERVED else 2)]
-    own = [one for one in fields if one in RESERVED]
-    others = [one for one in fields if one not in RESERVED]
-    pairs = "".join(f"UNION ALL SELECT %s, json_quote({RESERVED[one]}) " for one in own)
+        pairs = ", ".join(f"%s::text, {reserved.get(one) or f'{source}->(%s::text)'}" for one in fields)
+        return f"jsonb_build_object({pairs})", [one for one in fields for _ in range(1 if one in reserved else 2)]
+    own = [one for one in fields if one in reserved]
+    others = [one for one in fields if one not in reserved]
+    columns = "".join(f" UNION ALL SELECT %s, json_quote({reserved[one]})" for one in own)
     # json_each speaks SQL's types; this speaks JSON's again.
     text = "CASE type WHEN 'object' THEN value WHEN 'array' THEN value WHEN 'text' THEN json_quote(value)"
     text += " WHEN 'integer' THEN value WHEN 'real' THEN json_quote(value) ELSE type END"
-    found = f"SELECT key, {text} AS text FROM json_each(properties) WHERE key IN (SELECT value FROM json_each(%s))"  # noqa: S608
-    return f"(SELECT json_group_object(key, json(text)) FROM ({found} {pairs}))", [orjson.dumps(others).decode(), *own]  # noqa: S608
+    found = f"SELECT key, {text} AS text FROM json_each({source}) WHERE key IN (SELECT value FROM json_each(%s))"  # noqa: S608
+    return f"(SELECT json_group_object(key, json(text)) FROM ({found}{columns}))", [orjson.dumps(others).decode(), *own]  # noqa: S608

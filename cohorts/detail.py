@@ -3,17 +3,21 @@ million costs what a page of ten does."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from django.db.models import BigIntegerField, Q
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cohorts.lookup import beginning
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Profile, Snapshot, SnapshotState
+from notifly_console.lib.compiled import Compiled, Slot
 from notifly_console.lib.masking import mask_contacts
+from notifly_console.tenancy.access import OF_PROJECT
 
 MEMBERS_SHOWN = 10
 MOVES_SHOWN = 5
@@ -28,10 +32,10 @@ CHUNK = 2_000
 
 @dataclass(frozen=True)
 class Person:
-    """A profile in a list: its id, masked where it is itself a phone number or an e-mail address. `key` is None for
-    one that was deleted after the version was made."""
+    """A profile in a list: its id, masked where it is itself a phone number or an e-mail address, and the address of
+    its page: "" for one that was deleted after the version was made."""
 
-    key: int | None
+    address: str
     shown: str
     is_anonymous: bool = False
 
@@ -76,6 +80,17 @@ Asked = tuple[bytes | memoryview, int, int]
 """A bitmap, from which rank on, and how many."""
 
 
+def versions_of(cohort: Cohort) -> tuple[Snapshot | None, Snapshot | None]:
+    """The cohort's current and its held version, bitmaps and all, with one statement."""
+    found = {version.pk: version for version in _VERSIONS.rows(current=cohort.current_id, held=cohort.held_id)}
+    return found.get(cohort.current_id or 0), found.get(cohort.held_id or 0)
+
+
+_VERSIONS: Compiled[Snapshot] = Compiled(
+    lambda: Snapshot.objects.filter(Q(pk=Slot("current", BigIntegerField())) | Q(pk=Slot("held", BigIntegerField())))
+)
+
+
 def people_at(cohort: Cohort, sets: dict[str, Asked]) -> dict[str, People]:
     """Pages of several bitmaps with one statement. An offset beyond the end is taken back to the last page."""
     ids: dict[str, tuple[list[int], int, int, int]] = {}
@@ -86,14 +101,28 @@ def people_at(cohort: Cohort, sets: dict[str, Asked]) -> dict[str, People]:
         ids[name] = (list(bitmap[offset : offset + limit]), offset, total, limit)
     people = _people(cohort, {key for keys, *_rest in ids.values() for key in keys})
     return {
-        name: People([people.get(key) or Person(None, _("삭제된 유저")) for key in keys], offset, total, limit)
+        name: People([people.get(key) or Person("", _("삭제된 유저")) for key in keys], offset, total, limit)
         for name, (keys, offset, total, limit) in ids.items()
     }
 
 
 def _people(cohort: Cohort, keys: set[int]) -> dict[int, Person]:
-    found = Profile.objects.filter(project_id=cohort.project_id, pk__in=keys)
-    return {key: Person(key, shown_id(text), anonymous) for key, text, anonymous in found.values_list(*_PERSON)}
+    values = {f"key{place}": key for place, key in enumerate(keys)}
+    found = _profiles(len(keys)).rows(project=cohort.project_id, **values) if keys else []
+    people = _persons(cohort, found)
+    return {row[0]: person for row, person in zip(found, people, strict=True)}
+
+
+def _persons(cohort: Cohort, rows: list[tuple[int, str, bool]]) -> list[Person]:
+    below = reverse("cohorts:profiles", args=[cohort.project_id])
+    return [Person(f"{below}{key}/", shown_id(external_id), anonymous) for key, external_id, anonymous in rows]
+
+
+@lru_cache(maxsize=64)
+def _profiles(count: int) -> Compiled[tuple[int, str, bool]]:
+    """So many profiles, by `key0`, `key1` …"""
+    keys: Any = [Slot(f"key{place}", BigIntegerField()) for place in range(count)]
+    return Compiled(lambda: Profile.objects.filter(pk__in=keys, **OF_PROJECT).values_list(*_PERSON))
 
 
 _PERSON = ("pk", "external_id", "is_anonymous")
@@ -123,8 +152,7 @@ def find_members(cohort: Cohort, raw: bytes | memoryview, text: str) -> Found:
                     break
         tired = looked_at == CANDIDATES
         rows.sort(key=lambda row: row[1])
-    people = [Person(key, shown_id(external_id), anonymous) for key, external_id, anonymous in rows[:FOUND_SHOWN]]
-    return Found(text, people, more=len(rows) > FOUND_SHOWN, tired=tired)
+    return Found(text, _persons(cohort, rows[:FOUND_SHOWN]), more=len(rows) > FOUND_SHOWN, tired=tired)
 
 
 # -- Reach -----------------------------------------------------------------------------------------------------------
@@ -182,17 +210,26 @@ class Chart:
     end: str
     ticks: list[int]
     """Values of the horizontal rules, the highest first."""
-    days: list[datetime]
-    """First, middle and last moment."""
+    days: list[str]
+    """First, middle and last day, as 11.26."""
+    begin: str
+    end_day: str
     first: int
     last: int
 
 
 def history_of(cohort: Cohort) -> list[Snapshot]:
     """The last published versions, the newest first, without their bitmaps."""
-    versions = cohort.snapshots.filter(state=SnapshotState.PUBLISHED).order_by("-number")
-    shown = ("cohort_id", "number", "size", "joined_count", "left_count", "created_at", "state")
-    return list(versions.only(*shown)[:HISTORY_SHOWN])
+    return _HISTORY.rows(cohort=cohort.pk)
+
+
+_HISTORY: Compiled[Snapshot] = Compiled(
+    lambda: (
+        Snapshot.objects.filter(cohort_id=Slot("cohort", BigIntegerField()), state=SnapshotState.PUBLISHED)
+        .order_by("-number")
+        .only("cohort_id", "number", "size", "joined_count", "left_count", "created_at", "state")[:HISTORY_SHOWN]
+    )
+)
 
 
 def chart_of(history: list[Snapshot]) -> Chart | None:
@@ -208,13 +245,16 @@ def chart_of(history: list[Snapshot]) -> Chart | None:
         for moment, size in points
     ]
     path = " ".join(f"{x:g} {y:g}" for x, y in marks)
+    days = [timezone.localtime(moment) for moment in (begin, begin + (end - begin) / 2, end)]
     last_x, last_y = marks[-1]
     return Chart(
         line=f"M{path}",
         area=f"M{path}V{HEIGHT}H{marks[0][0]:g}Z",
         end=f"M{last_x:g} {last_y:g}h.01",
         ticks=list(range(high, low - 1, -step)),
-        days=[timezone.localtime(moment) for moment in (begin, begin + (end - begin) / 2, end)],
+        days=[f"{day:%m.%d}" for day in days],
+        begin=f"{days[0]:%Y-%m-%d}",
+        end_day=f"{days[-1]:%Y-%m-%d}",
         first=points[0][1],
         last=points[-1][1],
     )

@@ -9,7 +9,6 @@ A profile that was deleted behind our back stays in the sets until `rebuild`; wh
 """
 
 import secrets
-import sys
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
@@ -25,6 +24,7 @@ from pyroaring import BitMap, BitMap64
 
 from cohorts.models import FacetChunk, Profile
 from cohorts.profiles import ANONYMOUS, Contact, Person
+from notifly_console.lib.digits import as_bytes, from_bytes
 from notifly_console.lib.phone import PREFIX
 
 BITS = 14
@@ -133,7 +133,7 @@ class _Chunk:
         chunk = cls()
         chunk.sets.update(_unpacked(bytes(row.sets)))
         if row.digits:
-            chunk.digits = _digits(bytes(row.digits))
+            chunk.digits = from_bytes(row.digits)
         return chunk
 
     def take_out(self, ids: Sequence[int]) -> None:
@@ -175,7 +175,7 @@ class _Chunk:
             one.run_optimize()
             blobs.append(bytes(one.serialize()))
         head = orjson.dumps([[name, len(blob)] for (name, _), blob in zip(kept, blobs, strict=True)])
-        return b"\n".join([head, b"".join(blobs)]), _in_order(self.digits).tobytes()
+        return b"\n".join([head, b"".join(blobs)]), as_bytes(self.digits)
 
 
 def _unpacked(stored: bytes) -> Iterator[tuple[str, BitMap64]]:
@@ -188,20 +188,6 @@ def _unpacked(stored: bytes) -> Iterator[tuple[str, BitMap64]]:
 
 def _no_digits() -> array:
     return array("I", bytes(4 * SIZE))
-
-
-def _digits(stored: bytes) -> array:
-    digits = array("I")
-    digits.frombytes(stored)
-    return _in_order(digits)
-
-
-def _in_order(digits: array) -> array:
-    if sys.byteorder == "little":
-        return digits
-    swapped = array("I", digits)
-    swapped.byteswap()
-    return swapped
 
 
 # -- Reading ----------------------------------------------------------------------------------------------------------
@@ -329,6 +315,4 @@ def facets(project_id: UUID) -> Facets:
 
 
 def _part(row: FacetChunk) -> _Part:
-    return _Part(
-        row.stamp, dict(_unpacked(bytes(row.sets))), _digits(bytes(row.digits)) if row.digits else _no_digits()
-    )
+    return _Part(row.stamp, dict(_unpacked(bytes(row.sets))), from_bytes(row.digits) if row.digits else _no_digits())

@@ -91,6 +91,8 @@ class FacetChunk(models.Model):
 
 LARGEST_FIRST = Coalesce("size", Value(-1)).desc()
 """Cohorts by size, those that were never read at the end; in these words it is what an index of theirs holds."""
+UNUSUAL = Q(held__isnull=False) | Q(failed_at__isnull=False) | Q(vanished_at__isnull=False) | Q(is_visible=False)
+"""Cohorts that stand in one of the states that the list counts; in these words an index of theirs holds them."""
 
 
 class Cohort(models.Model):
@@ -143,6 +145,7 @@ class Cohort(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["project", "name_key", "id"], name="cohort_by_name"),
             models.Index("project", LARGEST_FIRST, "name_key", "id", name="cohort_by_size"),
+            models.Index(fields=["project"], condition=UNUSUAL, name="cohort_unusual"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,8 +13,9 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from cohorts.models import LARGEST_FIRST, LIVE, Cohort, Pull, PullState, Refresh, RefreshState
-from notifly_console.tenancy.access import Access
+from cohorts.models import LARGEST_FIRST, LIVE, UNUSUAL, Cohort, Pull, PullState, Refresh, RefreshState
+from notifly_console.lib.compiled import Compiled
+from notifly_console.tenancy.access import OF_PROJECT, Access
 
 PAGE = 30
 IS_RECENT = timedelta(hours=24)
@@ -220,19 +222,57 @@ class CohortPage:
 
 def cohort_page(access: Access, query: ListQuery, refresh: Refresh | None) -> CohortPage:
     """The rows of a page of `query`, with the turns that they have in `refresh` while it is live."""
-    cohorts = access.all(Cohort)
-    wanted = matching(query.text) & FILTERS.get(query.state, Q())
-    counts = cohorts.annotate(id_text=id_text()).aggregate(
-        all=Count("id"),
-        matched=Count("id", filter=wanted),
-        **{name: Count("id", filter=condition) for name, condition in FILTERS.items()},
+    counts = _counts(access)
+    if query.text:
+        found_in = access.all(Cohort).annotate(id_text=id_text()).filter(matching(query.text), _in_state(query))
+        page = CohortPage(query, [], counts | {"matched": found_in.count()})
+        found = list(_shown(found_in, query)[page.first - 1 : page.first - 1 + PAGE])
+    else:
+        page = CohortPage(query, [], counts | {"matched": counts[query.state or "all"]})
+        found = access.rows(_page(query.sort, query.descending, query.state, page.number))
+    return CohortPage(query, rows_of(found, refresh), page.counts)
+
+
+def _counts(access: Access) -> dict[str, int]:
+    """How many cohorts there are, and how many in each of FILTERS."""
+    (number,), unusual = access.rows(_NUMBER), access.rows(_UNUSUAL_NUMBERS)[0]
+    return {"all": number, **dict(zip(FILTERS, unusual, strict=True))}
+
+
+# Without a GROUP BY there is always one row. Each is read from an index that is as short as what it counts.
+_NUMBER: Compiled[int] = Compiled(
+    lambda: (
+        Cohort.objects.filter(**OF_PROJECT)
+        .order_by()
+        .values(one=Value(1))
+        .annotate(number=Count("*"))
+        .values_list("number", flat=True)
     )
-    page = CohortPage(query, [], counts)
-    if not counts["matched"]:
-        return page
-    found = _in_order(cohorts.annotate(id_text=id_text()).filter(wanted), query)
-    found = found.select_related("held").only(*_SHOWN)[page.first - 1 : page.first - 1 + PAGE]
-    return CohortPage(query, rows_of(list(found), refresh), counts)
+)
+_UNUSUAL_NUMBERS: Compiled[tuple[int, ...]] = Compiled(
+    lambda: (
+        Cohort.objects.filter(UNUSUAL, **OF_PROJECT)
+        .order_by()
+        .values(one=Value(1))
+        .annotate(**{name: Count("id", filter=condition) for name, condition in FILTERS.items()})
+        .values_list(*FILTERS)
+    )
+)
+
+
+@lru_cache(maxsize=64)
+def _page(sort: str, descending: bool, state: str, number: int) -> Compiled[Cohort]:
+    """A page of the whole list, or of a state's."""
+    query, begin = ListQuery(sort=sort, descending=descending, state=state), (number - 1) * PAGE
+    return Compiled(lambda: _shown(Cohort.objects.filter(_in_state(query), **OF_PROJECT), query)[begin : begin + PAGE])
+
+
+def _shown(cohorts: QuerySet[Cohort], query: ListQuery) -> QuerySet[Cohort]:
+    return _in_order(cohorts, query).select_related("held").only(*_SHOWN)
+
+
+def _in_state(query: ListQuery) -> Q:
+    return FILTERS.get(query.state, Q())
 
 
 def rows_of(cohorts: list[Cohort], refresh: Refresh | None) -> list[Row]:
@@ -337,7 +377,7 @@ class Live:
 
 def live_of(access: Access) -> Live:
     """What the list's head shows. Two statements while a refresh is live, else one."""
-    refresh = access.all(Refresh).select_related("cohort").order_by("-requested_at").first()
+    refresh = access.first(_NEWEST)
     if refresh is None or refresh.state not in LIVE:
         return Live(refresh, None)
     unread = ~Q(state__in=[PullState.DONE, PullState.FAILED])
@@ -358,3 +398,8 @@ def live_of(access: Access) -> Live:
             remaining=max(0, numbers["remaining"]),
         ),
     )
+
+
+_NEWEST: Compiled[Refresh] = Compiled(
+    lambda: Refresh.objects.filter(**OF_PROJECT).select_related("cohort").order_by("-requested_at")[:1]
+)

@@ -174,10 +174,7 @@ def _cohort_answer(
 
 def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dict[str, Any]:
     now = live_of(access)
-    # The bitmaps of both versions come with one statement.
-    keys = [key for key in (one.current_id, one.held_id) if key]
-    versions = {version.pk: version for version in Snapshot.objects.filter(pk__in=keys)}
-    current, held = versions.get(one.current_id or 0), versions.get(one.held_id or 0)
+    current, held = detail.versions_of(one)
     sets: dict[str, detail.Asked] = {}
     if current:
         sets["members"] = (current.members, offsets.get("members", 0), detail.MEMBERS_SHOWN)
@@ -197,9 +194,13 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "reach": detail.reach_of(current, phone.REASONS, email.REASONS) if current else None,
         "history": history,
         "chart": detail.chart_of(history),
-        "export_form": ExportForm(),
-        "export_sets": detail.export_sets(current) if current else {},
+        "export_sets": _export_sets(current) if current else [],
     } | _run_context(one, now)
+
+
+def _export_sets(current: Snapshot) -> list[tuple[str, Any, int]]:
+    sizes = detail.export_sets(current)
+    return [(name, label, sizes[name]) for name, label in ExportForm.SETS]
 
 
 def _run_context(one: Cohort, now: Live) -> dict[str, Any]:

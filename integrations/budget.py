@@ -19,10 +19,12 @@ from types import TracebackType
 from typing import Self
 
 from django.db import connection, transaction
+from django.db.models import BigIntegerField, CharField, Count, DateTimeField, Value
 from django.utils import timezone
 
 from integrations.mixpanel.errors import HourlyBudgetSpent, TooManyAtOnce
 from integrations.models import Budget, Place, Query
+from notifly_console.lib.compiled import Compiled, Slot
 
 PER_HOUR = 60
 AT_ONCE = 5
@@ -76,8 +78,22 @@ def usage(region: str, mixpanel_project_id: int) -> Usage:
 def used_this_hour(region: str, mixpanel_project_id: int) -> int:
     """How many of the hour's queries are used, for a page that shows no more than that. One statement; by this
     machine's clock, since a second more or less changes nothing that is seen."""
-    budget = {"budget__region": region, "budget__mixpanel_project_id": mixpanel_project_id}
-    return Query.objects.filter(**budget, at__gt=timezone.now() - WINDOW).count()
+    since = timezone.now() - WINDOW
+    return _USED.rows(region=region, mixpanel_project_id=mixpanel_project_id, since=since)[0]
+
+
+_USED: Compiled[int] = Compiled(
+    lambda: (
+        Query.objects.filter(
+            budget__region=Slot("region", CharField()),
+            budget__mixpanel_project_id=Slot("mixpanel_project_id", BigIntegerField()),
+            at__gt=Slot("since", DateTimeField()),
+        )
+        .values(one=Value(1))
+        .annotate(used=Count("*"))
+        .values_list("used", flat=True)
+    )
+)
 
 
 @dataclass

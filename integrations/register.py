@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import CharField
 from django.http import HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -20,7 +21,9 @@ from integrations.models import Connection, Kind
 from notifly_console.audit.actions import Action
 from notifly_console.audit.models import Entry
 from notifly_console.audit.record import record
+from notifly_console.lib.compiled import Compiled, Slot
 from notifly_console.lib.crypto import CannotOpen
+from notifly_console.tenancy.access import OF_PROJECT
 from notifly_console.tenancy.models import Project
 
 
@@ -65,7 +68,12 @@ class SecretNeeded(Exception):
 # -- Reading ----------------------------------------------------------------------------------------------------------
 def connection_of(project: Project, kind: Kind) -> Connection | None:
     """The project's row of that kind, or None."""
-    return Connection.objects.filter(project=project, kind=kind).first()
+    return _OF_KIND.first(project=project.id, kind=kind)
+
+
+_OF_KIND: Compiled[Connection] = Compiled(
+    lambda: Connection.objects.filter(kind=Slot("kind", CharField()), **OF_PROJECT)
+)
 
 
 def last_changed_by(project_id: UUID, kind: Kind = Kind.MIXPANEL) -> str:

@@ -20,6 +20,7 @@ from kombu import Connection as BrokerConnection
 
 from notifly_console.lib.visitors import page_of
 from notifly_console.tasks import HEARTBEAT
+from notifly_console.tenancy.access import memberships_of
 from notifly_console.tenancy.models import Member
 
 log = structlog.get_logger(__name__)
@@ -141,9 +142,10 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
 
     def projects() -> list[Member]:
-        if user is None or not user.is_authenticated:
-            return []
-        return list(Member.objects.select_related("project").filter(user=user.pk).order_by("project__name")[:50])
+        found: list[Member] | None = getattr(request, "memberships", None)
+        if found is None:
+            found = memberships_of(user) if user is not None else []
+        return found
 
     return {
         "access": getattr(request, "access", None),

@@ -102,7 +102,13 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "console_cache",
         "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
+    },
+    # Pieces of pages that depend on nothing but what their key names (`{% cache … using="drawn" %}`): of one process.
+    "drawn": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "drawn",
+        "OPTIONS": {"MAX_ENTRIES": 2_000},
+    },
 }
 
 MIXPANEL_API_URL = env.str("MIXPANEL_API_URL", default="").rstrip("/")
@@ -157,7 +163,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "notifly_console.tenancy.sessions.PersonMiddleware",
     "notifly_console.tenancy.sessions.SessionLimitsMiddleware",
     "notifly_console.tenancy.language.LanguageMiddleware",
     "notifly_console.tenancy.sessions.SignInRequiredMiddleware",
@@ -180,7 +186,8 @@ TEMPLATES = [
                 "notifly_console.pages.page_context",
             ],
             "libraries": {"ui": "notifly_console.lib.ui_tags"},
-            "builtins": ["notifly_console.lib.ui_tags", "django.templatetags.i18n"],
+            # Ours last: it has quicker twins of `url` and `translate`.
+            "builtins": ["django.templatetags.i18n", "notifly_console.lib.ui_tags"],
         },
     }
 ]

@@ -8,6 +8,7 @@ from uuid import UUID
 from django import template
 from django.template.loader import get_template
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -15,7 +16,7 @@ from cohorts.models import Cohort
 from cohorts.queries import STATES, ListQuery, Row
 from integrations import failures
 from notifly_console.lib import phone
-from notifly_console.lib.ui_tags import relative
+from notifly_console.lib.ui_tags import Distance, distance
 
 register = template.Library()
 
@@ -43,7 +44,8 @@ def phone_reason(slug: str) -> str:
 class Calm(NamedTuple):
     """All that the row of a cohort shows while nothing is wrong with it and no refresh has it in turn."""
 
-    language: str | None
+    place: tuple[str | None, str]
+    """Language and time zone."""
     project_id: UUID
     source_id: int
     screen_id: str
@@ -55,29 +57,35 @@ class Calm(NamedTuple):
     joined_count: int
     left_count: int
     refreshed_at: datetime | None
-    refreshed: str
-    """How long ago, in words: the one part of a row that changes by itself."""
+    refreshed: Distance | None
+    """How long ago: the one part of a row that changes by itself."""
     state: str
     SOURCE: str = Cohort.SOURCE
 
 
 @register.simple_tag(takes_context=True)
-def cohort_row(context: template.Context, row: Row) -> SafeString:
-    """The table's row of a cohort."""
-    cohort = row.cohort
-    if row.has_note or row.pull is not None:
-        drawing = get_template("cohorts/_row.html").template  # type: ignore[attr-defined]
-        with context.push(row=row, cohort=cohort, address=_address(cohort), state=row.state):
-            return SafeString(drawing.render(context))
-    return _drawn(
-        Calm(
-            *(get_language(), cohort.project_id, cohort.source_id, cohort.screen_id, cohort.name, cohort.description),
-            *(cohort.size, cohort.reported_size, cohort.number, cohort.joined_count, cohort.left_count),
-            cohort.refreshed_at,
-            relative(cohort.refreshed_at) if cohort.refreshed_at else "",
-            row.state.slug,
+def cohort_rows(context: template.Context, rows: list[Row]) -> SafeString:
+    """The table's rows."""
+    place, now = (get_language(), timezone.get_current_timezone_name()), timezone.now()
+    drawn = []
+    for row in rows:
+        one = row.cohort
+        if row.has_note or row.pull is not None:
+            drawing = get_template("cohorts/_row.html").template  # type: ignore[attr-defined]
+            with context.push(row=row, cohort=one, address=_address(one), state=row.state):
+                drawn.append(drawing.render(context))
+            continue
+        ago = distance(one.refreshed_at, now) if one.refreshed_at else None
+        drawn.append(
+            _drawn(
+                Calm(
+                    *(place, one.project_id, one.source_id, one.screen_id, one.name, one.description, one.size),
+                    *(one.reported_size, one.number, one.joined_count, one.left_count, one.refreshed_at, ago),
+                    row.state.slug,
+                )
+            )
         )
-    )
+    return SafeString("".join(drawn))
 
 
 @lru_cache(maxsize=4096)

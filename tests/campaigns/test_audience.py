@@ -12,7 +12,7 @@ from campaigns import audience
 from campaigns.audience import Funnel, NoAudience, first_phones, people_of, plan
 from campaigns.models import AudienceKind, Campaign, OptOut
 from cohorts.facets import rebuild
-from cohorts.models import Cohort, Profile
+from cohorts.models import Cohort, Profile, UserGroup
 from notifly_console.tenancy.models import Project
 from tests import factories
 
@@ -187,3 +187,27 @@ def test_a_kept_funnel_speaks_the_language_of_its_reader(everybody):
     with translation.override("ko"):
         assert Funnel.from_json(kept).steps[-1].label == "발송 예정"
     assert Funnel.from_json([]).size == 0
+
+
+def test_a_user_group_is_an_audience_like_a_cohort(everybody):
+    group = UserGroup.objects.create(
+        project=everybody.project,
+        name="동의한 사람",
+        definition={"segments": [[{"kind": "consent", "what": "marketing", "given": True}]], "filters": []},
+    )
+    campaign = Campaign(project=everybody.project, audience_kind=AudienceKind.GROUP, group=group, channel="text")
+    made = plan(campaign)
+    assert (made.funnel.steps[0].label, made.funnel.audience, made.snapshot_id) == ("그룹 인원", 2, None)
+    assert made.funnel.size == 1
+
+
+def test_a_group_that_cant_be_told_is_no_audience(everybody):
+    unread = factories.cohort(everybody.project, 2)
+    definition = {"segments": [[{"kind": "cohort", "cohort": unread.pk, "in": True}]], "filters": []}
+    group = UserGroup.objects.create(project=everybody.project, name="모르는 사람", definition=definition)
+    campaign = Campaign(project=everybody.project, audience_kind=AudienceKind.GROUP)
+    with pytest.raises(NoAudience, match="유저 그룹을 고르세요"):
+        plan(campaign)
+    campaign.group = group
+    with pytest.raises(NoAudience, match="그룹을 확인하세요"):
+        plan(campaign)

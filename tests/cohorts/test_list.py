@@ -202,7 +202,7 @@ def test_an_unchanged_poll_is_204_and_cheap_and_a_changed_one_is_the_fragment(co
     with CaptureQueriesContext(database) as captured:
         response = client.get(address(connected, f"live?v={token}"), headers=htmx(connected))
     assert response.status_code == 204
-    signing_in = 3  # session, person, membership
+    signing_in = 2  # the session with its person, the memberships
     assert len(captured) - signing_in <= 2, [query["sql"][:120] for query in captured]
     turn.received = 20
     turn.save()

@@ -4,8 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from notifly_console.tenancy.models import Session, User
 from tests.conftest import PASSWORD
 
 OWNER = "owner@harutable.example"
@@ -96,3 +99,44 @@ def test_one_ends_all_others_at_once(signed_in: Client, attempt: Any) -> None:
     signed_in.post("/me/sessions/end/", {"session": "others"})
     assert [other.get("/me/").status_code for other in others] == [302, 302]
     assert signed_in.get("/me/").status_code == 200
+
+
+# -- The person comes with the session -------------------------------------------------------------------------------
+def test_session_and_person_are_one_statement(signed_in: Client) -> None:
+    signed_in.get("/me/")
+    with CaptureQueriesContext(connection) as captured:
+        signed_in.get("/accounts/logout/")
+    tables = [re.search(r'FROM "(\w+)"', query["sql"])[1] for query in captured if query["sql"].startswith("SELECT")]
+    assert tables[:1] == ["tenancy_session"]
+    assert "tenancy_user" not in tables
+
+
+def test_a_closed_account_is_out_at_once(signed_in: Client) -> None:
+    User.objects.filter(email=OWNER).update(is_active=False)
+    assert signed_in.get("/me/").status_code == 302
+
+
+def test_a_person_who_is_gone_is_out_at_once(signed_in: Client) -> None:
+    Session.objects.update(user=None)
+    assert signed_in.get("/me/").status_code == 200, "the session's own data say whom it signs in"
+    User.objects.filter(email=OWNER).delete()
+    assert signed_in.get("/me/").status_code == 302
+
+
+def test_a_session_row_names_another_person(signed_in: Client, world: Any) -> None:
+    """What the signed data say counts, not the column beside them."""
+    Session.objects.update(user=world.people["viewer"])
+    assert OWNER in signed_in.get("/me/").content.decode()
+
+
+def test_a_key_that_was_replaced_still_opens_sessions(signed_in: Client, settings: Any) -> None:
+    old = settings.SECRET_KEY
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another-" + old, [old]
+    assert signed_in.get("/me/").status_code == 200
+    settings.SECRET_KEY_FALLBACKS = []
+    assert signed_in.get("/me/").status_code == 200, "it was signed anew meanwhile"
+
+
+def test_a_key_that_nobody_knows_opens_none(signed_in: Client, settings: Any) -> None:
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another-" + settings.SECRET_KEY, []
+    assert signed_in.get("/me/").status_code == 302

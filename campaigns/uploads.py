@@ -1,0 +1,209 @@
+"""A CSV file as an audience: read once, row by row, whatever spreadsheet wrote it.
+
+What is wrong with the file as a whole is a BadFile, before anything is kept; what is wrong with a row leaves that row
+out with its number and reason, so that the author sees it before anything is sent. Rows are numbered as spreadsheets
+number them: the names of the columns are row 1. A cell stays text: nothing in it is ever evaluated, and what reads like
+a formula is made harmless where it is exported again.
+"""
+
+import re
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+from pyroaring import BitMap, BitMap64
+
+from campaigns.files import LONGEST_NAME, MOST_COLUMNS, BadFile, Rows
+from campaigns.models import Upload
+from cohorts.membership import dumped
+from notifly_console.lib import consent, phone
+from notifly_console.lib.digits import as_bytes
+from notifly_console.lib.masking import mask_contacts, mask_phone
+from notifly_console.lib.phone import PREFIX
+from notifly_console.tenancy.models import Project
+
+PHONE_COLUMN = "phone_number"
+CONSENT_COLUMN = "marketing_consent"
+"""Where a file has it, it says who consented to advertising; where it hasn't, the project's own profiles do."""
+EXAMPLES = 1_000
+SHIFTED = "shifted"
+"""Reason of a row with more cells than there are columns: a comma somewhere made one cell two, and what follows would
+go to the wrong places."""
+_SOUNDS_LIKE_PHONE = re.compile(r"phone|mobile|cell|\btel|\bhp\b|전화|휴대|핸드폰|연락처|번호", re.IGNORECASE)
+_MANY_DIGITS = re.compile(r"[0-9](?:\D?[0-9]){4}").search
+
+
+def read_csv(project: Project, name: str, file: BinaryIO, by: str, *, phone_column: str = PHONE_COLUMN) -> Upload:
+    """Reads a file into an Upload and saves it. `phone_column`: the one with the numbers, if it is called otherwise.
+
+    Raises BadFile when nothing of it can be used."""
+    taken = _take(Rows(file), phone_column)
+    return Upload.objects.create(
+        project=project,
+        name=name[:255],
+        columns=taken.columns,
+        rows=taken.lines.finish(),
+        digits=as_bytes(taken.digits),
+        consented=None if taken.consented is None else dumped(BitMap64(taken.consented)),
+        accepted=len(taken.digits),
+        refused={"counts": dict(taken.reasons), "examples": taken.examples},
+        added_by=by,
+    )
+
+
+# -- Reading ----------------------------------------------------------------------------------------------------------
+class _Lines:
+    """JSON lines, deflated as they come."""
+
+    def __init__(self) -> None:
+        self._deflate = zlib.compressobj(3)
+        self._pending: list[bytes] = []
+        self._done: list[bytes] = []
+
+    def add(self, line: bytes) -> None:
+        self._pending.append(line)
+        if len(self._pending) >= 1_000:
+            self._flush()
+
+    def finish(self) -> bytes:
+        self._flush()
+        return b"".join([*self._done, self._deflate.flush()])
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._done.append(self._deflate.compress(b"\n".join([*self._pending, b""])))
+            self._pending.clear()
+
+
+@dataclass
+class _Taken:
+    columns: list[str]
+    lines: _Lines = field(default_factory=_Lines)
+    digits: array = field(default_factory=lambda: array("I"))
+    consented: BitMap | None = None
+    """Places (from 1) of the rows that say yes; None where the file has no column for it."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    examples: list[list[Any]] = field(default_factory=list)
+
+    def refuse(self, row: int, reason: str, stood_there: str) -> None:
+        self.reasons[reason] += 1
+        if len(self.examples) < EXAMPLES:
+            self.examples.append([row, reason, _masked(stood_there)])
+
+
+def _take(rows: Rows, phone_column: str) -> _Taken:
+    found = iter(rows)
+    names = _columns(next(found, []))
+    taken = _Taken([name for name in names if name])
+    at = _place_of(phone_column, names, found)
+    agrees = names.index(CONSENT_COLUMN) if CONSENT_COLUMN in names else None
+    if agrees is not None:
+        taken.consented = BitMap()
+    kept = [(place, name) for place, name in enumerate(names) if name]
+    has_gaps = len(kept) < len(names)
+    seen = BitMap()
+    normalise, dumps, add, width = phone.normalise, orjson.dumps, taken.lines.add, len(names)
+    for cells in found:
+        if len(cells) != width:
+            if len(cells) > width and any(cells[width:]):
+                taken.refuse(rows.number, SHIFTED, cells[at] if at < len(cells) else "")
+                continue
+            cells = (cells + [""] * width)[:width]
+        e164, raw, reason = normalise(cells[at])
+        if e164 is None:
+            taken.refuse(rows.number, reason, raw)
+            continue
+        digits = int(e164[PREFIX:])
+        if digits in seen:
+            taken.refuse(rows.number, "same_number", raw)
+            continue
+        seen.add(digits)
+        taken.digits.append(digits)
+        values = {name: cells[place] for place, name in kept} if has_gaps else dict(zip(names, cells, strict=True))
+        add(dumps([e164, rows.number, values]))
+        if agrees is not None and consent.is_given(cells[agrees]):
+            taken.consented.add(len(taken.digits))  # type: ignore[union-attr]
+    if not taken.digits and not taken.reasons:
+        raise BadFile("no_rows")
+    return taken
+
+
+def _columns(cells: Sequence[str]) -> list[str]:
+    """The names of the columns, "" for those without (a spreadsheet's empty columns)."""
+    names = [" ".join(cell.split()) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    if len(names) > MOST_COLUMNS:
+        raise BadFile("too_many_columns", most=str(MOST_COLUMNS))
+    for name, count in Counter(names).items():
+        if len(name) > LONGEST_NAME:
+            raise BadFile("long_column", name=name[:40])
+        if name and count > 1:
+            raise BadFile("same_column", name=name)
+    return names
+
+
+def _place_of(wanted: str, names: Sequence[str], rows: Iterator[list[str]]) -> int:
+    """Which column holds the numbers. Raises BadFile, with the names of those that might be meant."""
+    plain = [_plain(name) for name in names]
+    if names and _plain(wanted) in plain:
+        return plain.index(_plain(wanted))
+    sample = [cells for cells, _n in zip(rows, range(50), strict=False)]
+    filled = [sum(len(row) > place and phone.normalise(row[place]).e164 is not None for row in sample)
+              for place in range(len(names))]  # fmt: skip
+    near = [name for name, count in zip(names, filled, strict=True) if name and count * 2 > len(sample)]
+    near += [name for name in names if _SOUNDS_LIKE_PHONE.search(name)]
+    near = list(dict.fromkeys([*near, *get_close_matches(wanted, names, n=3)]))[:3]
+    if near:
+        raise BadFile("near_phone_column", wanted=wanted, near=near)
+    raise BadFile("no_phone_column", wanted=wanted, columns=[name for name in names if name][:10])
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_\-]", "", name).casefold()
+
+
+def _masked(text: str) -> str:
+    """What stood in a cell, as everybody may see it."""
+    text = " ".join(text.split())[:40]
+    return mask_phone(text) if _MANY_DIGITS(text) else mask_contacts(text)
+
+
+# -- What was read ----------------------------------------------------------------------------------------------------
+class FileRow(NamedTuple):
+    """A row with a usable number."""
+
+    place: int
+    """Among the usable ones, from 1."""
+    phone: str
+    number: int
+    """As a spreadsheet numbers it."""
+    values: dict[str, str]
+
+
+def rows_at(upload: Upload, places: BitMap64) -> Iterator[FileRow]:
+    """The rows at these places, in order. Reads on from the first to the last of them, and keeps none."""
+    if not places:
+        return
+    first, last = places.min(), places.max()
+    for place, line in enumerate(islice(lines_of(upload, first - 1), last - first + 1), first):
+        if place in places:
+            yield FileRow(place, *orjson.loads(line))
+
+
+def lines_of(upload: Upload, after: int = 0) -> Iterator[bytes]:
+    """The JSON lines `[phone, row number, {column: value}]` behind the place `after`. Never all of them at once."""
+    inflate = zlib.decompressobj()
+    rest, place = b"", 0
+    stored = memoryview(upload.rows)
+    for start in range(0, len(stored), 1 << 16):
+        *lines, rest = (rest + inflate.decompress(stored[start : start + (1 << 16)])).split(b"\n")
+        skipped = min(len(lines), max(0, after - place))
+        place += len(lines)
+        yield from lines[skipped:]
