@@ -7,3 +7,10 @@ class CohortsConfig(AppConfig):
     name = "cohorts"
     label = "cohorts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from cohorts.push import TAKE
+        from integrations.inbox import handled_by
+        from integrations.models import InboundKind
+
+        handled_by(InboundKind.COHORT_PAGE, TAKE)

@@ -15,7 +15,7 @@ from integrations.mixpanel.schemas import ListedCohort
 NAME_KEY_LENGTH = 100
 WATCHED_LATELY = timedelta(days=1)
 AT_ONCE = 500
-_LISTED = ("name", "name_key", "description", "reported_size", "is_visible", "vanished_at")
+_LISTED = ("name", "name_key", "description", "reported_size", "is_visible", "is_listed", "vanished_at")
 
 
 def store(project_id: UUID, listed: Iterable[ListedCohort]) -> dict[str, int]:
@@ -37,7 +37,8 @@ def store(project_id: UUID, listed: Iterable[ListedCohort]) -> dict[str, int]:
         unique_fields=["project", "source_id"],
         update_fields=_LISTED,
     )
-    gone = [number for number, row in kept.items() if number not in wanted and row["vanished_at"] is None]
+    there = (number for number, row in kept.items() if row["is_listed"] and row["vanished_at"] is None)
+    gone = [number for number in there if number not in wanted]
     for start in range(0, len(gone), AT_ONCE):
         known.filter(source_id__in=gone[start : start + AT_ONCE]).update(vanished_at=timezone.now())
     return {
@@ -51,12 +52,18 @@ def store(project_id: UUID, listed: Iterable[ListedCohort]) -> dict[str, int]:
 def _columns(one: ListedCohort) -> dict[str, Any]:
     return {
         "name": one.name,
-        "name_key": one.name.strip().lower()[:NAME_KEY_LENGTH],
+        "name_key": name_key(one.name),
         "description": one.description,
         "reported_size": one.count,
         "is_visible": one.is_visible,
+        "is_listed": True,
         "vanished_at": None,
     }
+
+
+def name_key(name: str) -> str:
+    """What a cohort of this name is sorted by."""
+    return name.strip().lower()[:NAME_KEY_LENGTH]
 
 
 # -- What comes first -------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from notifly_console.lib.checkpoints import reached
 VERSIONS_KEPT = 30
 DISCARDED_KEPT = timedelta(hours=24)
 PRUNED_AT_ONCE = 1000
+WELL = {"failed_at": None, "failure": ""}
 
 
 class Conflict(Exception):
@@ -57,44 +58,65 @@ class Published:
     left: int = 0
 
 
-def publish(cohort_id: int, members: BitMap64, reach: dict[str, Any], refresh_id: Any) -> Published:
+@dataclass(frozen=True)
+class _Came:
+    """How a version came: its reach, and the refresh or the push session."""
+
+    reach: dict[str, Any]
+    refresh_id: Any
+    session_id: int | None
+
+    def well(self) -> dict[str, Any]:
+        """What it says about the last pull: that it didn't fail, if this was one."""
+        return WELL if self.session_id is None else {}
+
+
+def publish(
+    cohort_id: int,
+    members: BitMap64,
+    reach: dict[str, Any],
+    *,
+    refresh_id: Any = None,
+    session_id: int | None = None,
+    named: BitMap64 | None = None,
+) -> Published:
     """Makes `members` the cohort's current version, or holds it. To be called in the transaction of whoever may write
-    (a refresh: its claim). Raises Conflict when another version was published in between."""
+    (a refresh or a push session: its claim). `named`: those whose leaving was said person by person; it is no reason
+    to hold anything. Raises Conflict when another version was published in between."""
     cohort = Cohort.objects.select_for_update().get(pk=cohort_id)
     now = timezone.now()
     current = Snapshot.objects.filter(pk=cohort.current_id).first() if cohort.current_id else None
     before = loaded(current.members) if current else BitMap64()
+    came = _Came(reach, refresh_id, session_id)
     if current and before == members:
         _supersede_held(cohort, by="")
         if current.reach != reach:
             Snapshot.objects.filter(pk=current.pk).update(reach=reach)
-        _point(cohort, refreshed_at=now)
+        _point(cohort, **came.well(), refreshed_at=now)
         return Published("same")
-    if current and _is_suspicious(len(before), len(members)):
-        return _hold(cohort, before, members, reach, refresh_id)
-    snapshot = _write(cohort, before, members, reach, refresh_id, SnapshotState.PUBLISHED)
+    if current and _is_suspicious(before, members, named):
+        return _hold(cohort, before, members, came)
+    snapshot = _write(cohort, before, members, came, SnapshotState.PUBLISHED)
     reached("in_publish_after_snapshot")
     _supersede_held(cohort, by="")
-    _make_current(cohort, snapshot, read_at=now)
+    _make_current(cohort, snapshot, read_at=now, **came.well())
     return Published("new", snapshot.joined_count, snapshot.left_count)
 
 
-def _is_suspicious(before: int, after: int) -> bool:
-    return after * 2 < before
+def _is_suspicious(before: BitMap64, after: BitMap64, named: BitMap64 | None) -> bool:
+    return len(after) * 2 < len(before) and not (named and before - after <= named)
 
 
-def _hold(cohort: Cohort, before: BitMap64, members: BitMap64, reach: dict[str, Any], refresh_id: Any) -> Published:
+def _hold(cohort: Cohort, before: BitMap64, members: BitMap64, came: _Came) -> Published:
     held = Snapshot.objects.filter(pk=cohort.held_id).first() if cohort.held_id else None
     if held is None or loaded(held.members) != members:
         _supersede_held(cohort, by="")
-        held = _write(cohort, before, members, reach, refresh_id, SnapshotState.HELD)
-    _point(cohort, held=held)
+        held = _write(cohort, before, members, came, SnapshotState.HELD)
+    _point(cohort, **came.well(), held=held)
     return Published("held", held.joined_count, held.left_count)
 
 
-def _write(
-    cohort: Cohort, before: BitMap64, members: BitMap64, reach: dict[str, Any], refresh_id: Any, state: SnapshotState
-) -> Snapshot:
+def _write(cohort: Cohort, before: BitMap64, members: BitMap64, came: _Came, state: SnapshotState) -> Snapshot:
     joined, left = members - before, before - members
     last = Snapshot.objects.filter(cohort=cohort).aggregate(last=Max("number"))["last"] or 0
     return Snapshot.objects.create(
@@ -107,14 +129,16 @@ def _write(
         size=len(members),
         joined_count=len(joined),
         left_count=len(left),
-        reach=reach,
-        refresh_id=refresh_id,
+        reach=came.reach,
+        refresh_id=came.refresh_id,
+        session_id=came.session_id,
     )
 
 
-def _make_current(cohort: Cohort, snapshot: Snapshot, *, read_at: Any) -> None:
+def _make_current(cohort: Cohort, snapshot: Snapshot, *, read_at: Any, **changes: Any) -> None:
     _point(
         cohort,
+        **changes,
         current=snapshot,
         number=snapshot.number,
         size=snapshot.size,
@@ -127,7 +151,7 @@ def _make_current(cohort: Cohort, snapshot: Snapshot, *, read_at: Any) -> None:
 def _point(cohort: Cohort, **changes: Any) -> None:
     """The one UPDATE that readers notice, guarded by what was read before it."""
     unchanged = Cohort.objects.filter(pk=cohort.pk, number=cohort.number, current_id=cohort.current_id)
-    if unchanged.update(failed_at=None, failure="", **changes) != 1:
+    if unchanged.update(**changes) != 1:
         raise Conflict(cohort.screen_id)
 
 
@@ -149,7 +173,7 @@ def accept_held(cohort: Cohort, *, by: str) -> Snapshot:
     row, held = _held(cohort)
     Snapshot.objects.filter(pk=held.pk).update(state=SnapshotState.PUBLISHED, decided_by=by, decided_at=timezone.now())
     Cohort.objects.filter(pk=row.pk).update(held=None)
-    _make_current(row, held, read_at=held.created_at)
+    _make_current(row, held, read_at=held.created_at, **WELL)
     held.refresh_from_db(fields=["state", "decided_by", "decided_at"])
     return held
 

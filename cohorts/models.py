@@ -8,6 +8,7 @@ from django.db.models import Q, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from integrations.models import InboundPage
 from notifly_console.tenancy.models import Project
 
 
@@ -110,8 +111,12 @@ class Cohort(models.Model):
     """What Mixpanel's list says; the pull may differ (mixpanel.md §0.6)."""
     is_visible = models.BooleanField(default=True)
     first_seen_at = models.DateTimeField(auto_now_add=True)
+    is_listed = models.BooleanField(default=True)
+    """Whether Mixpanel's list has ever held it. One that only comes by push isn't pulled, and can't vanish."""
     vanished_at = models.DateTimeField(null=True)
     """Since when Mixpanel's list doesn't hold it."""
+    pushed_at = models.DateTimeField(null=True)
+    """When a push session was last applied to it; null for one that only comes by pull."""
 
     # What every list shows, copied from the current snapshot when it is published.
     current = models.ForeignKey("Snapshot", on_delete=models.SET_NULL, null=True, related_name="+")
@@ -178,6 +183,8 @@ class Snapshot(models.Model):
     reach = models.JSONField(default=dict)
     """{"reachable": n, "with_email": n, "anonymous": n, "phone": {reason: n}, "email": {reason: n}}"""
     refresh = models.ForeignKey("Refresh", on_delete=models.SET_NULL, null=True, related_name="+")
+    session = models.ForeignKey("PushSession", on_delete=models.SET_NULL, null=True, related_name="+")
+    """What brought it: a refresh, or a push session."""
     created_at = models.DateTimeField(auto_now_add=True)
     decided_by = models.CharField(max_length=254, blank=True)
     decided_at = models.DateTimeField(null=True)
@@ -270,6 +277,8 @@ class Pull(models.Model):
     page_size = models.IntegerField(null=True)
     pages_done = models.IntegerField(default=0)
     """How many pages are committed; which ones, their batches say."""
+    arrivals = models.BigIntegerField(default=0)
+    """The last page that had come in by push when page 0 was asked for: sessions that began later are newer."""
     received = models.BigIntegerField(default=0)
     counts = models.JSONField(default=dict)
     """`cohorts/tally.py`: what became of the rows received so far, and how the members can be reached."""
@@ -379,3 +388,172 @@ class GroupSize(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group_id} {self.day}"
+
+
+class PushRoad(models.Model):
+    """A cohort's road by push: what is believed of its membership by both roads together, and how far we are with
+    Mixpanel's pages. The lease makes one worker at a time take its pages."""
+
+    cohort = models.OneToOneField(Cohort, on_delete=models.CASCADE, primary_key=True, related_name="road")
+    members = models.BinaryField(default=bytes)
+    """What sessions change. The same as the current version, unless that one is held back by a person's decision."""
+    size = models.BigIntegerField(default=0)
+    first_at = models.DateTimeField(auto_now_add=True)
+    called_at = models.DateTimeField(null=True)
+    """When its last page came in."""
+    difference_at = models.DateTimeField(null=True)
+    """When joins or leaves last came in: only a recurring sync sends those."""
+    complete_at = models.DateTimeField(null=True)
+    """When a session was last applied."""
+    full_at = models.DateTimeField(null=True)
+    """When the whole membership was last known: a complete `members` session, or a pull."""
+    applied_seq = models.BigIntegerField(default=0)
+    """Arrival of the first page of the newest session applied; older ones are out of date."""
+    applied_session = models.CharField(max_length=200, blank=True)
+    pulled_seq = models.BigIntegerField(default=0)
+    """The last arrival when the newest complete pull began; sessions that began before are out of date."""
+    wants_full_at = models.DateTimeField(null=True)
+    """Since when something came in a way that can't be trusted: only a whole list heals that. Null again with one."""
+    wants_full_why = models.CharField(max_length=32, blank=True)
+
+    fence = models.BigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    attempts = models.IntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"road of {self.cohort_id}"
+
+
+class PushState(models.TextChoices):
+    GATHERING = "gathering", _("수신 중")
+    AWAITING = "awaiting", _("확인 대기")
+    APPLIED = "applied", _("적용됨")
+    ABANDONED = "abandoned", _("중단됨")
+    INCONSISTENT = "inconsistent", _("어긋남")
+    SUPERSEDED = "superseded", _("더 새로운 것으로 대체됨")
+
+
+OPEN_SESSIONS = (PushState.GATHERING, PushState.AWAITING)
+
+
+class PushAction(models.TextChoices):
+    """Mixpanel's three words."""
+
+    REPLACE = "members", _("전체")
+    ADD = "add_members", _("들어옴")
+    REMOVE = "remove_members", _("나감")
+
+
+class PushSession(models.Model):
+    """One series of pages, of one action: applied as a whole or not at all."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="sessions")
+    session_id = models.CharField(max_length=210)
+    """Mixpanel's; where it names none, `#` and the arrival of the first page."""
+    action = models.CharField(max_length=16, choices=PushAction.choices)
+    turn = models.IntegerField(default=1)
+    """Grows when Mixpanel sends something else under the id of a series that is over."""
+    pages = models.IntegerField()
+    """How many there are to be."""
+    pages_here = models.IntegerField(default=0)
+    state = models.CharField(max_length=16, choices=PushState.choices, default=PushState.GATHERING)
+    why = models.CharField(max_length=32, blank=True)
+    """Of one that wasn't applied."""
+    first_seq = models.BigIntegerField()
+    """Arrival of its first page: sessions are applied in this order."""
+    name = models.TextField(blank=True)
+    description = models.TextField(null=True)
+    integration_id = models.CharField(max_length=40, blank=True)
+    began_at = models.DateTimeField()
+    last_page_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    members = models.BinaryField(default=bytes)
+    """Of an applied one, for some days: its people, so that a pull that began before it can have it on top."""
+    counts = models.JSONField(default=dict)
+    """`cohorts/tally.py`, and what came of it: how, joined, left."""
+    unusable = models.JSONField(default=list)
+    """The first members that couldn't be taken: [[page, place, reason, what stood there], …]"""
+    rehearsal = models.JSONField(default=dict)
+    """Of the first large one: what taking its people would do, tried on some (`cohorts/rehearse.py`)."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cohort", "session_id", "action", "turn"], name="push_session_once"),
+            models.CheckConstraint(condition=Q(state__in=PushState.values), name="push_state_known"),
+            models.CheckConstraint(condition=Q(action__in=PushAction.values), name="push_action_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=OPEN_SESSIONS, finished_at=None)
+                | (~Q(state__in=OPEN_SESSIONS) & Q(finished_at__isnull=False)),
+                name="push_finished_or_open",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["cohort", "-first_seq"], name="push_session_of_cohort"),
+            models.Index(fields=["last_page_at"], condition=Q(state="gathering"), name="push_session_gathering"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cohort_id} {self.action} {self.session_id} {self.state}"
+
+
+class PushPage(models.Model):
+    """A page in its session. Gone when the session is over; the page itself stays in the inbox for some days."""
+
+    session = models.ForeignKey(PushSession, on_delete=models.CASCADE, related_name="page_rows")
+    number = models.IntegerField()
+    inbound = models.OneToOneField(InboundPage, on_delete=models.CASCADE, related_name="+")
+    is_read = models.BooleanField(default=False)
+    members = models.BinaryField(default=bytes)
+    """Profile ids, once its people are in the table."""
+    counts = models.JSONField(default=dict)
+    unusable = models.JSONField(default=list)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["session", "number"], name="push_page_once")]
+
+    def __str__(self) -> str:
+        return f"{self.session_id} {self.number}"
+
+
+class Drift(models.Model):
+    """What a pull found of a cohort that also comes by push: where the two differed, before the pull healed it. What
+    sessions changed while the pull ran is on neither side."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="drifts")
+    refresh = models.ForeignKey(Refresh, on_delete=models.SET_NULL, null=True, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+    pulled = models.BigIntegerField()
+    """How many the pull brought."""
+    pushed = models.BigIntegerField()
+    """How many were believed to be in by what had come by push."""
+    only_pulled = models.BinaryField()
+    only_pushed = models.BinaryField()
+    only_pulled_count = models.BigIntegerField()
+    only_pushed_count = models.BigIntegerField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["cohort", "-at"], name="drift_of_cohort")]
+
+    def __str__(self) -> str:
+        return f"{self.cohort_id} +{self.only_pulled_count} -{self.only_pushed_count}"
+
+
+class Alias(models.Model):
+    """A distinct id that turned out to be somebody with an identity. Where there were two profiles, `old_id` was the
+    one that is gone: versions from before still hold it."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    external_id = models.CharField(max_length=255)
+    profile_id = models.BigIntegerField()
+    old_id = models.BigIntegerField(null=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["project", "external_id"], name="alias_once")]
+        indexes: ClassVar = [
+            models.Index(fields=["project", "at"], condition=Q(old_id__isnull=False), name="alias_of_gone"),
+            models.Index(fields=["profile_id"], name="alias_of_profile"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.external_id} is {self.profile_id}"

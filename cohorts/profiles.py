@@ -6,8 +6,9 @@ id. A value that is neither text nor a number counts as none.
 
 import hashlib
 import struct
+from collections.abc import Mapping as Mapping_
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import orjson
 
 from integrations.connect import MixpanelConnection, MixpanelSettings
 from integrations.mixpanel.schemas import Row
+from integrations.models import Inlet
 from notifly_console.lib import consent, email, phone
 
 RULES = 1
@@ -38,9 +40,16 @@ class Mapping:
     night_consent_column: str = ""
 
     @classmethod
-    def of(cls, connection: MixpanelConnection | MixpanelSettings) -> "Mapping":
+    def of(cls, connection: MixpanelConnection | MixpanelSettings | Inlet) -> "Mapping":
         """As the project has set it."""
         return cls(**{one.name: getattr(connection, one.name) for one in fields(cls)})
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns that something is read from."""
+        contacts = (self.phone_column, self.email_column, self.identity_column)
+        named = (*contacts, self.marketing_consent_column, self.night_consent_column)
+        return tuple(name for name in named if name)
 
     @property
     def seal(self) -> bytes:
@@ -78,6 +87,8 @@ class Reading:
     refused: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
     merged: int = 0
+    mended: int = 0
+    """Values that held what no database takes, and were taken without it."""
 
 
 def read(rows: Sequence[Row], mapping: Mapping) -> Reading:
@@ -140,6 +151,18 @@ def identity_of(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return ""
+
+
+def added_to(known: Mapping_[str, dict[str, Any]], reading: Reading, mapping: Mapping) -> Reading:
+    """The reading of rows that tell only part of a person: each with what is `known` of them (properties by external
+    id) where the row says nothing, so that nothing is erased."""
+    rows = [
+        Row(person.distinct_id, {**known.get(external_id, {}), **person.properties})
+        for external_id, person in reading.people.items()
+    ]
+    ids = list(reading.people)
+    people = _people(rows, ids, [row.distinct_id for row in rows], mapping.seal)
+    return replace(reading, people=dict(zip(ids, people, strict=True)))
 
 
 def contact_of(person: Person, mapping: Mapping) -> Contact:

@@ -13,13 +13,14 @@ from typing import Any
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from cohorts import membership
+from cohorts import identity, membership, roads
 from cohorts.models import Batch, Cohort, Pull, PullState
 from cohorts.profiles import Reading, read
 from cohorts.tally import Tally
 from cohorts.turn import Turn
 from cohorts.upsert import commit_lazily, upsert
 from cohorts.writer import Writer
+from integrations import inbox
 from integrations.http import VendorError
 from integrations.mixpanel.errors import SessionLost
 from integrations.mixpanel.pull import Cursor
@@ -92,12 +93,17 @@ def _read_pages(turn: Turn, pull: Pull, cohort: Cohort, grown: Grown) -> None:
         if not pull.session_id:
             return  # Page 0 was all there is: Mixpanel opened no session for more.
         start = Cursor(pull.session_id, pull.total, pull.page_size or PAGE_SIZE, frozenset(grown.pages))
+    else:
+        pull.arrivals = inbox.newest(turn.project_id)
     is_long = (pull.total or cohort.reported_size or 0) > PAGE_SIZE * BATCH_PAGES
     members = turn.client.members(cohort.source_id, page_size=PAGE_SIZE, concurrency=CONCURRENCY, start=start)
     with members as pages, Writer(aside=is_long) as writer:
         for batch in _batches(pages):
-            reading = read([row for page in batch for row in page.rows], turn.mapping)
-            writer.do(_keep, turn, pull, grown, batch, reading)
+            rows = [row for page in batch for row in page.rows]
+            if column := turn.mapping.identity_column:
+                identity.settle(turn.project_id, rows, turn.mapping)
+                rows = identity.known_as(turn.project_id, rows, column)
+            writer.do(_keep, turn, pull, grown, batch, read(rows, turn.mapping))
             turn.check_time()
 
 
@@ -147,7 +153,8 @@ def _keep(turn: Turn, pull: Pull, grown: Grown, batch: list[EngagePage], reading
         pull.received, pull.counts, pull.attempts, pull.failure = tally.received, tally.as_json(), 0, ""
         pull.save(
             update_fields=[
-                *("session_id", "total", "page_size", "pages_done", "received", "counts", "attempts", "failure")
+                *("session_id", "total", "page_size", "arrivals", "pages_done", "received", "counts", "attempts"),
+                "failure",
             ]
         )
         reached("in_batch_before_commit")
@@ -189,7 +196,8 @@ def _publish(turn: Turn, pull: Pull, grown: Grown) -> membership.Published:
     reached("before_publish")
     grown.tally.settle()
     with turn.claim.transaction(attempts=0):
-        published = membership.publish(pull.cohort_id, grown.members, grown.tally.reach, turn.refresh_id)
+        members, reach = roads.meet(turn.project_id, pull, grown.members, grown.tally.reach)
+        published = membership.publish(pull.cohort_id, members, reach, refresh_id=turn.refresh_id)
         pull.state = PullState.DONE
         pull.counts = grown.tally.as_json() | _became(published)
         pull.batches.all().delete()

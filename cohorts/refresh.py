@@ -187,7 +187,7 @@ def _list(turn: Turn) -> None:
     with turn.claim.transaction(attempts=0, listed_at=Now()):
         counts = listing.store(turn.project_id, listed)
         asked_for = turn.claim.row.values_list("cohort_id", flat=True).get()
-        wanted = Cohort.objects.filter(project_id=turn.project_id, vanished_at=None)
+        wanted = Cohort.objects.filter(project_id=turn.project_id, is_listed=True, vanished_at=None)
         listing.line_up(turn.refresh_id, Cohort.objects.filter(pk=asked_for) if asked_for else wanted)
         turn.claim.write(receipt=turn.noted(groups_skipped=groups, **counts))
         reached("in_list_stored")

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from cohorts import membership
+from cohorts import push as pushing
 from cohorts import refresh as refreshing
 
 
@@ -23,3 +24,15 @@ def prune() -> None:
     """Forgets versions and refreshes that are past their time."""
     membership.prune()
     refreshing.prune()
+
+
+@shared_task(name="cohorts.take_pushed", max_retries=2)
+def take_pushed(*, project_id: str, subject: int) -> None:
+    """Takes what Mixpanel has pushed of a cohort, if nobody does."""
+    pushing.take(project_id, subject)
+
+
+@shared_task(name="cohorts.sweep_pushed", max_retries=0)
+def sweep_pushed() -> None:
+    """Wakes workers for cohorts with pages left lying, and sessions that are due."""
+    pushing.sweep()

@@ -16,6 +16,8 @@ import orjson
 import psycopg
 import structlog
 from django.db import IntegrityError, connection, transaction
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from pyroaring import BitMap64
 
 from cohorts import facets
@@ -81,6 +83,13 @@ def find(project_id: UUID, external_ids: Collection[str]) -> list[Known]:
         return cursor.fetchall()  # type: ignore[no-any-return]
 
 
+def properties_of(project_id: UUID, external_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What is known of those of these people who have a profile, by external id."""
+    ids = [row[1] for row in find(project_id, external_ids)]
+    known = Profile.objects.filter(pk__in=ids).annotate(body=Cast("properties", TextField()))
+    return {name: orjson.loads(body) for name, body in known.values_list("external_id", "body")}
+
+
 def distinct_ids(ids: Iterable[int]) -> dict[int, str]:
     """Which distinct id each of these profiles was last written from."""
     return dict(Profile.objects.filter(id__in=list(ids)).values_list("id", "distinct_id"))
@@ -114,6 +123,11 @@ def rewrite(people: Sequence[tuple[int, Person, Contact]], now: datetime) -> Non
     with connection.cursor() as cursor:
         cursor.execute(_CHANGES)
         _copy("profile_changes", ("id", *_WRITTEN), rows)
+        # A pull and a push may rewrite the same people at once: each in the order of their ids, so that neither waits
+        # for the other in a circle.
+        cursor.execute(
+            f"SELECT FROM {TABLE} WHERE id IN (SELECT id FROM profile_changes) ORDER BY id FOR NO KEY UPDATE"  # noqa: S608
+        )
         cursor.execute(
             f"UPDATE {TABLE} SET {assignments} FROM profile_changes AS changed"  # noqa: S608
             f" WHERE {TABLE}.id = changed.id"

@@ -18,7 +18,7 @@ from celery import Task
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
-from django.db.models import Case, Count, F, QuerySet, Value, When
+from django.db.models import Case, Count, F, Max, QuerySet, Value, When
 from django.utils import timezone
 
 from integrations.models import InboundKind, InboundPage, InboundState
@@ -156,6 +156,11 @@ def body_of(page: InboundPage) -> bytes:
 def waiting(kind: InboundKind) -> QuerySet[InboundPage]:
     """Pages that nobody has taken yet, in the order of arrival."""
     return InboundPage.objects.filter(kind=kind, state=InboundState.NEW).order_by("pk")
+
+
+def newest(project_id: UUID) -> int:
+    """The number of the project's last arrival; 0 before the first."""
+    return InboundPage.objects.filter(project_id=project_id).aggregate(last=Max("pk"))["last"] or 0
 
 
 def settle(pages: QuerySet[InboundPage], state: InboundState, reason: str = "") -> int:

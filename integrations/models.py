@@ -185,7 +185,13 @@ class Inlet(models.Model):
     phone_column = models.CharField(max_length=255, default="$phone")
     email_column = models.CharField(max_length=255, default="$email")
     identity_column = models.CharField(max_length=255, blank=True)
+    marketing_consent_column = models.CharField(max_length=255, blank=True)
+    night_consent_column = models.CharField(max_length=255, blank=True)
     drop_unknown = models.BooleanField(default=False)
+    confirmed_for = models.CharField(max_length=48, blank=True)
+    """The columns with which somebody has confirmed the first large import; with others it is asked for again."""
+    confirmed_at = models.DateTimeField(null=True)
+    confirmed_by = models.CharField(max_length=254, blank=True)
     refused_at = models.DateTimeField(null=True)
     """When a call was last turned away, and why."""
     refused_reason = models.CharField(max_length=48, blank=True)

@@ -39,10 +39,15 @@ app.conf.update(
     enable_utc=True,
     task_default_queue="control",
     task_queues=[Queue("control"), Queue("fetch")],
-    task_routes={"cohorts.run_refresh": {"queue": "fetch"}},
+    task_routes={"cohorts.run_refresh": {"queue": "fetch"}, "cohorts.take_pushed": {"queue": "fetch"}},
     beat_schedule={
         "take up refreshes that are due or whose worker died": {
             "task": "cohorts.sweep_refreshes",
+            "schedule": 15.0,
+            "options": {"expires": 30},
+        },
+        "take what was pushed and left lying": {
+            "task": "cohorts.sweep_pushed",
             "schedule": 15.0,
             "options": {"expires": 30},
         },

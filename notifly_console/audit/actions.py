@@ -30,6 +30,7 @@ class Action(TextChoices):
     API_KEY_ISSUED = "api_key_issued", _("API 키 발급")
     API_KEY_REVOKED = "api_key_revoked", _("API 키 폐기")
     INBOUND_REFUSED = "inbound_refused", _("외부 호출 거부")
+    IMPORT_CONFIRMED = "import_confirmed", _("첫 대량 가져오기 확인")
     CREDENTIALS_ROTATED = "credentials_rotated", _("암호화 키 교체")
     REFRESH_REQUESTED = "refresh_requested", _("리프레시 요청")
     SNAPSHOT_ACCEPTED = "snapshot_accepted", _("보류된 버전 적용")

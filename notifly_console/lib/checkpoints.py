@@ -33,6 +33,17 @@ REFRESH = (
     "in_frozen_chunk",
     "in_freeze_settled",
 )
+PUSH = (
+    "in_place_before_commit",
+    "after_place",
+    "before_read",
+    "in_read_after_profiles",
+    "in_read_before_commit",
+    "after_read",
+    "before_apply",
+    "in_apply_before_commit",
+    "after_apply",
+)
 SENDING = (
     "after_run_claimed",
     "in_freeze",
@@ -49,7 +60,7 @@ SENDING = (
     "after_recall",
     "after_reports",
 )
-NAMES = (*REFRESH, *SENDING)
+NAMES = (*REFRESH, *PUSH, *SENDING)
 
 _counted: dict[str, int] = {}
 

@@ -31,7 +31,7 @@ def cohort(world):
 
 
 def publish(cohort, ids):
-    return membership.publish(cohort.pk, BitMap64(ids), {}, None)
+    return membership.publish(cohort.pk, BitMap64(ids), {})
 
 
 def test_versions_are_numbered_and_diffed(cohort):

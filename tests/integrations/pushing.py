@@ -63,12 +63,13 @@ class Pusher:
 
     def __init__(self, project_id: Any, pair: tuple[str, str], client: Client | None = None) -> None:
         self.url = f"/mixpanel/projects/{getattr(project_id, 'hex', project_id)}/cohorts"
+        self.project_id = project_id
         self.pair = pair
         self.client = client or Client(enforce_csrf_checks=True, raise_request_exception=False)
 
     def send(self, body: Any, *, pair: tuple[str, str] | None = None, **extra: Any) -> Any:
         """The answer to a page, or to bytes as they are."""
-        raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Authorization": basic(pair or self.pair), **extra.pop("headers", {})}
         extra.setdefault("content_type", "application/json")
         return self.client.post(self.url, raw, headers=headers, **extra)
@@ -78,3 +79,14 @@ class Pusher:
         answer = self.send(page(people, **kwargs))
         assert answer.status_code == 200, answer.content
         return answer
+
+    def work(self, cohort: int = COHORT) -> None:
+        """What a worker does once it is woken for the cohort."""
+        from cohorts import push
+
+        push.take(self.project_id, cohort)
+
+    def sync(self, people: Any = (), **kwargs: Any) -> None:
+        """Sends a page, and has it taken."""
+        self.push(people, **kwargs)
+        self.work(kwargs.get("cohort", COHORT))

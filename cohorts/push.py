@@ -1,0 +1,371 @@
+"""THE push: pages from the inbox into sessions, sessions into versions. One worker at a time on a cohort's road.
+
+Nothing here talks to anybody: what Mixpanel pushed is in the inbox, committed and acknowledged. A page goes into its
+session (`sessions.place`), its people into the table, and when a session is complete it is applied as one version, in
+the order in which sessions began. A worker that dies leaves rows; the next one goes on from them.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+from pyroaring import BitMap64
+
+from cohorts import groups, identity, intake, membership, rehearse, roads, sessions
+from cohorts import refresh as refreshing
+from cohorts.listing import name_key
+from cohorts.membership import dumped, loaded
+from cohorts.models import OPEN_SESSIONS, Cohort, PushAction, PushPage, PushRoad, PushSession, PushState
+from cohorts.profiles import Mapping
+from cohorts.reach import reach_of
+from cohorts.sessions import OutOfPlace
+from cohorts.tally import Tally
+from cohorts.upsert import commit_lazily
+from integrations import inbox, inlets
+from integrations.models import InboundKind, InboundPage, InboundState
+from notifly_console.celery import app
+from notifly_console.lib.checkpoints import reached
+from notifly_console.lib.crypto import CannotOpen
+from notifly_console.lib.leases import Claim, LeaseLost, claim, from_now
+from notifly_console.lib.nudge import nudge
+from notifly_console.tenancy.models import Project
+
+log = structlog.get_logger(__name__)
+
+TAKE = app.signature("cohorts.take_pushed")
+TURN_SECONDS = 150.0
+PLACED_AT_ONCE = 50
+MOST_ATTEMPTS = 5
+"""Claims in a row that committed nothing: then it is the next page that is at fault."""
+UNNOTICED_SECONDS = 5
+SWEPT_AT_ONCE = 200
+UNUSABLE_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a worker has in hand while it works on a road."""
+
+    cohort: Cohort
+    claim: Claim
+    mapping: Mapping
+    ends_at: float
+    """On the monotonic clock."""
+
+    @property
+    def project_id(self) -> UUID:
+        return self.cohort.project_id
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.ends_at
+
+
+# -- A worker's turn --------------------------------------------------------------------------------------------------
+def take(project_id: UUID | str, source_id: int, *, seconds: float = TURN_SECONDS) -> None:
+    """Takes what has come for a cohort, if its road is to be had, for about `seconds` at most. Whoever has it looks
+    again before giving it back, so nothing is left to wait for the sweep."""
+    project = Project.objects.filter(pk=project_id).first()
+    cohort = _cohort_of(project, source_id) if project else None
+    if project is None or cohort is None:
+        return
+    mine = claim(PushRoad.objects.filter(pk=cohort.pk), ready=Q(lease_until=None))
+    if mine is None:
+        return
+    reached("after_claim")
+    turn = Turn(cohort, mine, Mapping.of(inlets.mixpanel_settings(project)), time.monotonic() + seconds)
+    with structlog.contextvars.bound_contextvars(road=cohort.screen_id, project=project.hex, fence=mine.fence):
+        try:
+            with mine.beating():
+                _work(turn)
+                mine.release()
+        except LeaseLost:
+            log.info("road_taken_over")
+            return
+        except Exception:
+            log.exception("push_broke_off")
+            _let_go(mine)
+            raise
+    if _new_pages(project.pk, source_id).exists() or _has_unread(cohort):
+        nudge(TAKE, project_id=project.hex, subject=source_id)
+
+
+def _let_go(mine: Claim) -> None:
+    """After a fault: the attempt stays counted, and the sweep tries again. If even this fails, the lease runs out."""
+    try:
+        mine.release()
+    except LeaseLost:
+        return
+
+
+def _cohort_of(project: Project, source_id: int) -> Cohort | None:
+    """The cohort and its road; made where a page is the first word of it."""
+    cohort = Cohort.objects.filter(project=project, source_id=source_id).first()
+    if cohort is None:
+        page = _new_pages(project.pk, source_id).only("envelope").first()
+        if page is None:
+            return None
+        name = page.envelope["name"]
+        named = {"name": name, "name_key": name_key(name), "description": page.envelope["description"] or ""}
+        cohort, _made = Cohort.objects.get_or_create(
+            project=project, source_id=source_id, defaults={**named, "is_listed": False}
+        )
+    PushRoad.objects.get_or_create(cohort=cohort)
+    return cohort
+
+
+def _new_pages(project_id: UUID, source_id: int) -> QuerySet[InboundPage]:
+    return inbox.waiting(InboundKind.COHORT_PAGE).filter(project_id=project_id, subject=source_id)
+
+
+def _has_unread(cohort: Cohort) -> bool:
+    return _unread(cohort).exists()
+
+
+def _unread(cohort: Cohort) -> QuerySet[PushPage]:
+    waiting = PushPage.objects.filter(session__cohort=cohort, session__state=PushState.GATHERING, is_read=False)
+    return waiting.select_related("session", "inbound").order_by("inbound_id")
+
+
+def _work(turn: Turn) -> None:
+    _drop_poison(turn)
+    while not turn.is_over:
+        pages = list(_new_pages(turn.project_id, turn.cohort.source_id).defer("body")[:PLACED_AT_ONCE])
+        if pages:
+            _place(turn, pages)
+        row = _unread(turn.cohort).first()
+        if row is not None:
+            _read(turn, row)
+            if sessions.is_complete(row.session):
+                _settle(turn)
+        elif not pages and not _settle(turn):
+            return
+
+
+# -- Pages ------------------------------------------------------------------------------------------------------------
+def _place(turn: Turn, pages: list[InboundPage]) -> None:
+    """Puts pages into their sessions, in the order of arrival."""
+    wants_full = ""
+    with turn.claim.transaction(attempts=0, called_at=pages[-1].received_at):
+        for page in pages:
+            try:
+                session = sessions.place(turn.cohort, page)
+                InboundPage.objects.filter(pk=page.pk).update(state=InboundState.TAKEN)
+                if rehearse.is_due(session, turn.project_id, turn.mapping):
+                    rehearse.hold(session, page.pk, turn.mapping)
+            except OutOfPlace as problem:
+                inbox.settle(InboundPage.objects.filter(pk=page.pk), InboundState.DROPPED, problem.why)
+                wants_full = wants_full or ("" if problem.heals else problem.why)
+        if any(page.envelope["action"] != PushAction.REPLACE for page in pages):
+            turn.claim.write(difference_at=pages[-1].received_at)
+        reached("in_place_before_commit")
+    reached("after_place")
+    if wants_full:
+        _want_full(turn, wants_full)
+
+
+def _read(turn: Turn, row: PushPage) -> None:
+    """Brings a page's people into the table. Commits lazily: should the server fall, the page is read again."""
+    reached("before_read")
+    try:
+        sheet = intake.sheet_of(row.inbound, turn.mapping)
+    except CannotOpen:
+        _give_up(turn, row.session, "cannot_open")
+        return
+    is_leaving = row.session.action == PushAction.REMOVE
+    if not is_leaving:
+        intake.settle(turn.project_id, sheet, turn.mapping)
+    with turn.claim.transaction(attempts=0):
+        commit_lazily()
+        if is_leaving:
+            ids, tally = intake.find_leaving(PushRoad.objects.get(pk=turn.cohort.pk), turn.project_id, sheet)
+        else:
+            ids, tally = intake.take_in(turn.project_id, sheet, turn.mapping)
+        reached("in_read_after_profiles")
+        row.members, row.counts, row.is_read = dumped(ids), tally.as_json() | {"columns": sorted(sheet.columns)}, True
+        row.unusable = [[row.number, *one] for one in sheet.unusable[:UNUSABLE_SHOWN]]
+        row.save(update_fields=["members", "counts", "is_read", "unusable"])
+        reached("in_read_before_commit")
+    reached("after_read")
+
+
+def _drop_poison(turn: Turn) -> None:
+    """Several claims in a row ended without a word: the page that is next is given up, and its session with it."""
+    if turn.claim.row.values_list("attempts", flat=True).get() <= MOST_ATTEMPTS:
+        return
+    row = _unread(turn.cohort).first()
+    if row is not None:
+        _give_up(turn, row.session, "crashed")
+        return
+    page = _new_pages(turn.project_id, turn.cohort.source_id).only("pk").first()
+    if page is not None:
+        with turn.claim.transaction(attempts=0):
+            inbox.settle(InboundPage.objects.filter(pk=page.pk), InboundState.DROPPED, "crashed")
+        _want_full(turn, "crashed")
+
+
+def _give_up(turn: Turn, session: PushSession, why: str) -> None:
+    with turn.claim.transaction(attempts=0):
+        sessions.drop(session, PushState.INCONSISTENT, why)
+    _want_full(turn, why)
+
+
+def _want_full(turn: Turn, why: str) -> None:
+    """A whole list is the only remedy: notes it, and has the cohort pulled where that can be done."""
+    if not roads.want_full(turn.cohort.pk, why):
+        return
+    log.warning("push_wants_full", why=why)
+    if turn.cohort.is_listed and turn.cohort.vanished_at is None:
+        try:
+            refreshing.request(turn.cohort.project, by="", cohort=turn.cohort)
+        except refreshing.NotConnected:
+            return  # The page of the cohort says what a person can do.
+
+
+# -- Sessions ---------------------------------------------------------------------------------------------------------
+def _settle(turn: Turn) -> bool:
+    """Applies what is complete, in the order in which it began, and gives up what was abandoned; whether there was
+    something to do. What is incomplete holds up later sessions, but for the other part of the same sync."""
+    did = False
+    held_up_by = ""
+    for session in PushSession.objects.filter(cohort=turn.cohort, state__in=OPEN_SESSIONS).order_by("first_seq"):
+        if held_up_by and session.session_id != held_up_by:
+            break
+        if session.state == PushState.AWAITING:
+            break
+        if sessions.is_complete(session):
+            _apply(turn, session)
+            did = True
+        elif sessions.is_abandoned(session) and not _new_pages(turn.project_id, turn.cohort.source_id).exists():
+            _abandon(turn, session)
+            did = True
+        else:
+            held_up_by = session.session_id
+    return did
+
+
+def _abandon(turn: Turn, session: PushSession) -> None:
+    """Mixpanel had no success with it, begins again from its last snapshot, and sends everything: nothing is lost.
+    Unless the id had been used before: then some of its pages may have passed for repeats."""
+    with turn.claim.transaction(attempts=0):
+        sessions.drop(session, PushState.ABANDONED, "incomplete")
+    log.info("session_abandoned", pages=session.pages, here=session.pages_here)
+    if session.turn > 1:
+        _want_full(turn, "incomplete")
+
+
+def _apply(turn: Turn, session: PushSession) -> None:
+    reached("before_apply")
+    with turn.claim.transaction(attempts=0):
+        road = PushRoad.objects.get(pk=turn.cohort.pk)
+        if _is_out_of_date(road, session):
+            why = "pulled_since" if session.first_seq <= road.pulled_seq else "newer_applied"
+            sessions.drop(session, PushState.SUPERSEDED, why)
+            return
+        people, counts, unusable = _gathered(turn, session)
+        counts = _change(turn, road, session, people, counts)
+        inbound = session.page_rows.values("inbound_id")
+        inbox.settle(InboundPage.objects.filter(pk__in=inbound), InboundState.APPLIED)
+        session.page_rows.all().delete()
+        session.members, session.counts, session.unusable = dumped(people), counts, unusable
+        session.state, session.finished_at = PushState.APPLIED, timezone.now()
+        session.save()
+        reached("in_apply_before_commit")
+    reached("after_apply")
+
+
+def _is_out_of_date(road: PushRoad, session: PushSession) -> bool:
+    """Whether something that began later has been applied already: a pull, or another sync. (The two parts of one sync
+    don't touch the same people, so their order says nothing.)"""
+    if session.first_seq <= road.pulled_seq:
+        return True
+    return session.first_seq < road.applied_seq and session.session_id != road.applied_session
+
+
+def _gathered(turn: Turn, session: PushSession) -> tuple[BitMap64, dict[str, Any], list[Any]]:
+    """A session's people, with the counts of its pages and the first members that couldn't be taken."""
+    people, tally = BitMap64(), Tally()
+    unusable: list[Any] = []
+    columns: set[str] = set()
+    for row in session.page_rows.order_by("number").iterator(chunk_size=100):
+        people |= loaded(row.members)
+        tally.add(Tally.of(row.counts))
+        columns.update(row.counts.get("columns", ()))
+        unusable.extend(row.unusable[: UNUSABLE_SHOWN - len(unusable)])
+    people = identity.resolved(turn.project_id, people, since=session.began_at)
+    return people, tally.as_json() | {"columns": sorted(columns)}, unusable
+
+
+def _change(
+    turn: Turn, road: PushRoad, session: PushSession, people: BitMap64, counts: dict[str, Any]
+) -> dict[str, Any]:
+    """Makes the session's change of the cohort; what came of it, to be kept with the counts."""
+    before = loaded(road.members)
+    after = roads.changed(before, session.action, people)
+    cohort = Cohort.objects.get(pk=turn.cohort.pk)
+    is_first, now = cohort.current_id is None, timezone.now()
+    published = membership.Published("same")
+    if is_first or after != before or counts["updated"]:
+        named = people if session.action == PushAction.REMOVE else None
+        reach = reach_of(after)
+        published = membership.publish(cohort.pk, after, reach, session_id=session.pk, named=named)
+    elif cohort.held_id is None:
+        Cohort.objects.filter(pk=cohort.pk).update(refreshed_at=now)
+    _rename(cohort, session)
+    groups.of_pushed(cohort)
+    Cohort.objects.filter(pk=cohort.pk).update(pushed_at=now)
+    road.members, road.size, road.complete_at = dumped(after), len(after), now
+    road.applied_seq, road.applied_session = max(road.applied_seq, session.first_seq), session.session_id
+    if session.action == PushAction.REPLACE:
+        road.full_at, road.wants_full_at, road.wants_full_why = now, None, ""
+    elif is_first and session.action == PushAction.REMOVE and people_said(counts):
+        road.wants_full_at, road.wants_full_why = now, "unknown_base"
+    road.save()
+    return counts | {"how": published.how, "joined": len(after - before), "left": len(before - after)}
+
+
+def people_said(counts: dict[str, Any]) -> int:
+    """How many members a session's pages held."""
+    return int(counts.get("received", 0))
+
+
+def _rename(cohort: Cohort, session: PushSession) -> None:
+    """A push says what the cohort is called by now."""
+    changes: dict[str, Any] = {}
+    if session.name and session.name != cohort.name:
+        changes = {"name": session.name, "name_key": name_key(session.name)}
+    if session.description and session.description != cohort.description:
+        changes["description"] = session.description
+    if changes:
+        Cohort.objects.filter(pk=cohort.pk).update(**changes)
+        cohort.name = changes.get("name", cohort.name)
+
+
+# -- What was left lying ----------------------------------------------------------------------------------------------
+def sweep() -> int:
+    """Wakes workers for every cohort with pages that nobody took, or sessions that can be applied or given up. Returns
+    how many."""
+    due = {*_forgotten_pages(), *_due_sessions()}
+    for project_id, source_id in due:
+        nudge(TAKE, project_id=project_id.hex, subject=source_id)
+    return len(due)
+
+
+def _forgotten_pages() -> QuerySet[Any]:
+    pages = inbox.waiting(InboundKind.COHORT_PAGE).filter(received_at__lt=from_now(-UNNOTICED_SECONDS))
+    return pages.order_by().values_list("project_id", "subject").distinct()[:SWEPT_AT_ONCE]
+
+
+def _due_sessions() -> QuerySet[Any]:
+    """Of roads that nobody has at the moment."""
+    free = Q(cohort__road__lease_until=None) | Q(cohort__road__lease_until__lt=Now())
+    unread = PushPage.objects.filter(session=OuterRef("pk"), is_read=False)
+    old = timezone.now() - sessions.ABANDONED_AFTER
+    due = Q(pages_here=F("pages")) | Exists(unread) | Q(last_page_at__lt=old)
+    found = PushSession.objects.filter(free, due, state=PushState.GATHERING)
+    return found.values_list("cohort__project_id", "cohort__source_id").distinct()[:SWEPT_AT_ONCE]
