@@ -10,6 +10,6 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from campaigns import arrows
+        from campaigns import arrows, reconcile  # noqa: F401 -- `reconcile` says that it wants to know of reports
 
         post_migrate.connect(arrows.install, sender=self, dispatch_uid="campaigns.arrows")

@@ -33,14 +33,25 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from campaigns import arrows, brake, finish, optouts, picture_ids
 from campaigns.arrows import Taken
 from campaigns.content import content_of
-from campaigns.models import Batch, BatchState, Campaign, CampaignState, Run, RunKind, RunState, SkipReason
+from campaigns.models import (
+    Batch,
+    BatchState,
+    Campaign,
+    CampaignState,
+    Recipient,
+    RecipientState,
+    Run,
+    RunKind,
+    RunState,
+    SkipReason,
+)
 from campaigns.personalise import BadVariable
 from campaigns.recheck import Recheck
 from campaigns.render import Left, message_for, renderer
@@ -77,6 +88,9 @@ CANARY_SECONDS = 60
 """Of a run of 5,000 people and more 100 go first; the rest waits a minute at most for what becomes of them."""
 FIRST_QUESTION_SECONDS = 20
 LONGEST_PAUSE_SECONDS = 300
+UNNOTICED_SECONDS = 20
+"""A run in which no batch began for so long has lost its workers."""
+SWEPT_AT_ONCE = 200
 PASSING = Verdict(Outcome.FAILED, Reason.OTHER)
 
 
@@ -134,13 +148,13 @@ def _slice(run: Run, ends_at: float) -> Step:
                 step = sender.step()
             return step
     except Stopped as error:
-        _stop(run, error.code)
+        stop(run, error.code)
     except BadVariable:
-        _stop(run, "content")
+        stop(run, "content")
     return Step.RESTS
 
 
-def _stop(run: Run, code: str) -> None:
+def stop(run: Run, code: str) -> None:
     """The set-up is at fault: the campaign stops until a person mends it; a test just ends."""
     if run.kind == RunKind.TEST:
         finish.fail(run, code)
@@ -251,7 +265,7 @@ class Sender:
             self._pause(error.retry_after)
         except Stopped as error:
             self._give_back(hand, error.code)
-            _stop(self._run, error.code)
+            stop(self._run, error.code)
             raise _Rest from error
         else:
             reached("after_dispatch")
@@ -420,6 +434,24 @@ class Sender:
         waiting = Run.objects.filter(pk=self._run.pk, state=RunState.SENDING)
         waiting.exclude(not_before=until, waiting_for=why).update(not_before=until, waiting_for=why)
         return Step.RESTS
+
+
+# -- What was left lying ----------------------------------------------------------------------------------------------
+def sweep() -> int:
+    """Wakes workers for every run whose rest is over, or that nobody is at although somebody waits. How many."""
+    rested = Run.objects.filter(state=RunState.SENDING).filter(
+        Q(not_before__lte=Now()) | Q(waiting_for="canary", canary_until__lte=Now())
+    )
+    found = set(rested.values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+    Run.objects.filter(pk__in=found, state=RunState.SENDING).update(not_before=None, waiting_for="")
+    waiting = Recipient.objects.filter(run=OuterRef("pk"), state=RecipientState.PENDING)
+    lately = Batch.objects.filter(run=OuterRef("pk"), created_at__gt=from_now(-UNNOTICED_SECONDS))
+    held = Batch.objects.filter(run=OuterRef("pk"), lease_until__gt=Now())
+    stalled = Run.objects.filter(may_send(), Exists(waiting), ~Exists(lately), ~Exists(held), not_before=None)
+    found |= set(stalled.exclude(waiting_for="canary").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+    for pk in sorted(found):
+        wake(pk)
+    return len(found)
 
 
 def reference_of(recipient_id: int) -> str:

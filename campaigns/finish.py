@@ -19,12 +19,17 @@ from campaigns.models import (
     RunState,
 )
 from integrations.messaging import Reason
+from notifly_console.celery import app
+from notifly_console.lib.nudge import nudge
 
 log = structlog.get_logger(__name__)
 
 OPEN = (BatchState.CLAIMED, BatchState.TRIED, BatchState.UNKNOWN)
 """Batches whose people may yet have to wait again."""
 CANCELLED_AT_ONCE = 5_000
+SWEPT_AT_ONCE = 200
+PRUNED_AT_ONCE = 50_000
+TIDY = app.signature("campaigns.tidy")
 
 
 def _nobody_left() -> Q:
@@ -50,8 +55,9 @@ def finish(run_id: int) -> bool:
     with transaction.atomic():
         if handed.update(state=RunState.DONE, finished_at=Now(), waiting_for="") != 1:
             return False
-        history.note(run.campaign, "done", run=run)
-        end_if_over(run.campaign)
+        if run.kind != RunKind.TEST:
+            history.note(run.campaign, "done", run=run)
+            end_if_over(run.campaign)
     log.info("run_done", run=run_id)
     return True
 
@@ -82,7 +88,33 @@ def tidy(run_id: int) -> bool:
 def fail(run: Run, code: str) -> None:
     """Ends a test that can't go out: its people are refused, and say why."""
     reason = code if code in Reason.values else Reason.OTHER
-    Recipient.objects.filter(run=run, state=RecipientState.PENDING).update(
-        state=RecipientState.REFUSED, reason=reason, code=code[:16], settled_at=Now()
-    )
-    finish(run.pk)
+    waiting = Recipient.objects.filter(run=run, state=RecipientState.PENDING)
+    waiting.update(state=RecipientState.REFUSED, reason=reason, code=code[:16], settled_at=Now())
+    not_begun = Run.objects.filter(pk=run.pk, state__in=[RunState.QUEUED, RunState.FREEZING])
+    if not_begun.update(state=RunState.SKIPPED, skipped_for=code[:32], finished_at=Now(), waiting_for="") == 0:
+        finish(run.pk)
+
+
+# -- What was left lying ----------------------------------------------------------------------------------------------
+def sweep() -> int:
+    """Ends what is over and wasn't noticed to be. How many runs it looked at."""
+    over = Run.objects.filter(_nobody_left(), state=RunState.SENDING).values_list("pk", flat=True)
+    cancelled = Run.objects.filter(state=RunState.CANCELLED, handed_over_at=None).values_list("pk", flat=True)
+    found = list(over[:SWEPT_AT_ONCE])
+    for pk in found:
+        finish(pk)
+    untidy = list(cancelled[:SWEPT_AT_ONCE])
+    for pk in untidy:
+        nudge(TIDY, run_id=pk)
+    return len(found) + len(untidy)
+
+
+def prune() -> int:
+    """Deletes some thousands of rows of deleted campaigns, and each campaign after its last. How many recipients."""
+    going = Campaign._base_manager.filter(deleted_at__isnull=False)
+    some = Recipient.objects.filter(run__campaign__in=going).values("pk")[:PRUNED_AT_ONCE]
+    gone, _by_model = Recipient.objects.filter(pk__in=list(some.values_list("pk", flat=True))).delete()
+    if gone < PRUNED_AT_ONCE:
+        Batch.objects.filter(run__campaign__in=going).delete()
+        going.delete()
+    return gone

@@ -7,7 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, CampaignEvent, Run
-from integrations import failures
+from integrations import failures, send_failures
 from integrations.failures import Failure
 from integrations.messaging import Reason
 
@@ -41,13 +41,17 @@ WAITING: dict[str, Promise] = {
 
 SKIPPED: dict[str, Promise] = {
     "stale": _("코호트가 프로젝트 규칙보다 오래되었습니다"),
-    "never_read": _("코호트를 아직 한 번도 읽지 못했습니다"),
+    "cohort_unread": _("코호트를 아직 한 번도 읽지 못했습니다"),
+    "cohort_missing": _("발송 대상 코호트가 없습니다"),
+    "upload_missing": _("발송 대상 파일이 없습니다"),
+    "group_missing": _("발송 대상 유저 그룹이 없습니다"),
+    "audience_missing": _("발송 대상이 정해지지 않았습니다"),
+    "held": _("리프레시 결과가 의심스러워 확인을 기다립니다. 코호트에서 적용하거나 버린 뒤 다시 시도하세요"),
     "refresh_failed": _("먼저 하기로 한 코호트 리프레시가 실패했습니다"),
     "refresh_late": _("먼저 하기로 한 코호트 리프레시가 제때 끝나지 않았습니다"),
     "vanished": _("Mixpanel에서 코호트가 사라졌습니다"),
     "nobody": _("보낼 수 있는 수신자가 없습니다"),
     "still_sending": _("지난 회차가 아직 끝나지 않았습니다"),
-    "late": _("예정 시각이 지나도록 시작하지 못했습니다"),
 }
 """By `Run.skipped_for`."""
 
@@ -64,36 +68,16 @@ STOPPED: dict[str, tuple[Promise, Promise]] = {
         _("예상 비용이 프로젝트의 한도를 넘습니다"),
         _("발송 규칙에서 한도를 올리거나 발송 대상을 줄인 뒤 다시 시작하세요."),
     ),
-    "out_of_balance": (
-        _("발송 플랫폼의 잔액이 부족합니다"),
-        _("잔액을 충전한 뒤 다시 시작하세요. 남은 수신자부터 이어서 보냅니다."),
-    ),
-    "template_unusable": (
-        _("알림톡 템플릿을 쓸 수 없습니다"),
-        _("승인이 취소되었거나 내용이 바뀌었습니다. 템플릿을 다시 고른 뒤 시작하세요."),
-    ),
-    "profile_unusable": (
-        _("카카오 발신 프로필을 쓸 수 없습니다"),
-        _("발신 정보에서 프로필의 상태를 확인하고, 다른 프로필을 고르거나 복구한 뒤 다시 시작하세요."),
-    ),
-    "sender_unregistered": (
-        _("발신 번호가 발송 플랫폼에 등록되어 있지 않습니다"),
-        _("발신 정보에서 번호를 확인하고, 등록된 번호를 고른 뒤 다시 시작하세요."),
-    ),
     "content": (
         _("메시지를 지금의 규칙으로는 보낼 수 없습니다"),
         _("메시지를 열어 표시된 문제를 고친 뒤 다시 시작하세요."),
-    ),
-    "image": (
-        _("발송 플랫폼이 이미지를 받지 않았습니다"),
-        _("다른 이미지로 바꾼 뒤 다시 시작하세요."),
     ),
     "restored": (
         _("데이터베이스가 백업에서 복원되었습니다"),
         _("백업 뒤에 발송되었을 수 있는 수신자는 결과 모름으로 두고 다시 보내지 않습니다. 확인한 뒤 다시 시작하세요."),
     ),
 }
-"""By `Campaign.brake`; codes of a provider have their sentences in `integrations/failures.py`."""
+"""By `Campaign.brake`; the codes of a sender have their sentences in `integrations/send_failures.py`."""
 
 
 def note(campaign: Campaign, what: str, *, run: Run | None = None, by: str = "", **details: Any) -> CampaignEvent:
@@ -133,6 +117,6 @@ def why_stopped(code: str) -> Failure:
     if code in STOPPED:
         title, remedy = STOPPED[code]
         return Failure(code, str(title), str(remedy))
-    if code in Reason.values and code not in failures.known_codes():
+    if code in Reason.values and code not in send_failures.SENTENCES:
         return Failure(code, str(Reason(code).label), str(_("원인을 고친 뒤 다시 시작하세요.")))
-    return failures.sentence(code)
+    return failures.sending(code)

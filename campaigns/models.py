@@ -140,6 +140,13 @@ class AudienceKind(models.TextChoices):
     CSV = "csv", _("CSV 파일")
 
 
+class Kept(models.Manager["Campaign"]):
+    """Campaigns that weren't deleted."""
+
+    def get_queryset(self) -> models.QuerySet["Campaign"]:
+        return super().get_queryset().filter(deleted_at=None)
+
+
 class Campaign(models.Model):
     """Channel + timing + audience + message. What it did is in its runs."""
 
@@ -177,6 +184,10 @@ class Campaign(models.Model):
     ended_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True)
+    """Since when it is in no list; its rows go little by little."""
+
+    objects = Kept()
 
     class Meta:
         constraints: ClassVar = [

@@ -9,7 +9,7 @@
 All of it may be done twice, late, by two at once or in another order: people move forward only.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 from campaigns import arrows, brake, delivery, finish, optouts
 from campaigns.arrows import Known
 from campaigns.models import Batch, BatchState, Recipient, RecipientState, Run, RunKind, RunState
-from integrations import senders
+from integrations import inbox, senders
 from integrations.messaging import Messenger, Outcome, Reason, Recalled, Report, SendError
 from notifly_console.celery import app
 from notifly_console.lib.checkpoints import reached
@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 ASK = app.signature("campaigns.ask")
 ASKED_OF = (BatchState.UNKNOWN, BatchState.SENT, BatchState.RETURNED)
+HINTED = (BatchState.UNKNOWN, BatchState.SENT)
 FIRST_INTERVAL_SECONDS = 20
 GROWTH = 1.6
 LONGEST_INTERVAL_SECONDS = 1_800
@@ -77,15 +78,16 @@ def due() -> Q:
     return Q(ask_at__lte=Now(), lease_until=None) | Q(state__in=ASKED_OF) & expired()
 
 
-def hint(handles: Iterable[str]) -> int:
-    """The provider says that something became of these groups: they are asked about soon. What it said isn't believed
-    (anybody can call), only the answer to our own question is. How many batches that concerns."""
-    concerned = Batch.objects.filter(handle__in=[one for one in handles if one], state__in=ASKED_OF)
+@inbox.on_report("solapi")
+def hint(project_id: UUID, handles: Sequence[str]) -> None:
+    """The provider says that something became of these groups: they are asked about soon. What it said isn't believed,
+    only the answer to our own question is."""
+    named = [one for one in handles if one][:SWEPT_AT_ONCE]
+    concerned = Batch.objects.filter(handle__in=named, run__project_id=project_id, state__in=HINTED)
     found = list(concerned.values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+    Batch.objects.filter(pk__in=found, state__in=HINTED).update(ask_at=Now())
     for pk in found:
-        Batch.objects.filter(pk=pk, state__in=ASKED_OF).update(ask_at=Now())
         nudge(ASK, batch_id=pk.hex)
-    return len(found)
 
 
 def ask(batch_id: UUID | str) -> None:

@@ -2,7 +2,13 @@
 
 from celery import shared_task
 
-from campaigns import delivery, reconcile
+from campaigns import delivery, finish, freeze, launch, reconcile
+
+
+@shared_task(name="campaigns.prepare", max_retries=2)
+def prepare(*, run_id: int) -> None:
+    """Makes a run ready to be sent."""
+    freeze.prepare(run_id)
 
 
 @shared_task(name="campaigns.send", max_retries=2)
@@ -11,7 +17,29 @@ def send(*, run_id: int, wave: int | None = None) -> None:
     delivery.send(run_id, wave)
 
 
+@shared_task(name="campaigns.tidy", max_retries=2)
+def tidy(*, run_id: int) -> None:
+    """Leaves out those who still wait in a cancelled run."""
+    finish.tidy(run_id)
+
+
 @shared_task(name="campaigns.ask", max_retries=2)
 def ask(*, batch_id: str) -> None:
     """Asks the provider what became of a batch."""
     reconcile.ask(batch_id)
+
+
+@shared_task(name="campaigns.sweep", max_retries=0)
+def sweep() -> None:
+    """The clock of campaigns: runs that are due, workers that died, questions that are due."""
+    launch.tick()
+    reconcile.sweep()
+    freeze.sweep()
+    delivery.sweep()
+    finish.sweep()
+
+
+@shared_task(name="campaigns.prune", max_retries=0)
+def prune() -> None:
+    """Lets the rows of deleted campaigns follow them."""
+    finish.prune()

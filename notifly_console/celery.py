@@ -38,8 +38,16 @@ app.conf.update(
     timezone="UTC",
     enable_utc=True,
     task_default_queue="control",
-    task_queues=[Queue("control"), Queue("fetch")],
-    task_routes={"cohorts.run_refresh": {"queue": "fetch"}, "cohorts.take_pushed": {"queue": "fetch"}},
+    # A campaign never delays a refresh, nor the other way round; nor does what was sent wait behind what is to be.
+    task_queues=[Queue("control"), Queue("fetch"), Queue("send"), Queue("reconcile")],
+    task_routes={
+        "cohorts.run_refresh": {"queue": "fetch"},
+        "cohorts.take_pushed": {"queue": "fetch"},
+        "campaigns.prepare": {"queue": "send"},
+        "campaigns.send": {"queue": "send"},
+        "campaigns.tidy": {"queue": "reconcile"},
+        "campaigns.ask": {"queue": "reconcile"},
+    },
     beat_schedule={
         "take up refreshes that are due or whose worker died": {
             "task": "cohorts.sweep_refreshes",
@@ -48,6 +56,11 @@ app.conf.update(
         },
         "take what was pushed and left lying": {
             "task": "cohorts.sweep_pushed",
+            "schedule": 15.0,
+            "options": {"expires": 30},
+        },
+        "make runs that are due, and take up what was left of sending": {
+            "task": "campaigns.sweep",
             "schedule": 15.0,
             "options": {"expires": 30},
         },
@@ -65,6 +78,11 @@ app.conf.update(
             "task": "integrations.prune",
             "schedule": 3600.0,
             "options": {"expires": 3600},
+        },
+        "let the rows of deleted campaigns follow them": {
+            "task": "campaigns.prune",
+            "schedule": 300.0,
+            "options": {"expires": 300},
         },
         "forget what is past its time": {
             "task": "cohorts.prune",

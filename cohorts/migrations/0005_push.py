@@ -5,152 +5,242 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('cohorts', '0004_unusual_cohorts'),
-        ('integrations', '0004_push_rehearsal'),
-        ('tenancy', '0005_apikey'),
+        ("cohorts", "0004_unusual_cohorts"),
+        ("integrations", "0004_push_rehearsal"),
+        ("tenancy", "0005_apikey"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PushRoad',
+            name="PushRoad",
             fields=[
-                ('cohort', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='road', serialize=False, to='cohorts.cohort')),
-                ('members', models.BinaryField(default=bytes)),
-                ('size', models.BigIntegerField(default=0)),
-                ('first_at', models.DateTimeField(auto_now_add=True)),
-                ('called_at', models.DateTimeField(null=True)),
-                ('difference_at', models.DateTimeField(null=True)),
-                ('complete_at', models.DateTimeField(null=True)),
-                ('full_at', models.DateTimeField(null=True)),
-                ('applied_seq', models.BigIntegerField(default=0)),
-                ('applied_session', models.CharField(blank=True, max_length=200)),
-                ('pulled_seq', models.BigIntegerField(default=0)),
-                ('wants_full_at', models.DateTimeField(null=True)),
-                ('wants_full_why', models.CharField(blank=True, max_length=32)),
-                ('fence', models.BigIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('attempts', models.IntegerField(default=0)),
+                (
+                    "cohort",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="road",
+                        serialize=False,
+                        to="cohorts.cohort",
+                    ),
+                ),
+                ("members", models.BinaryField(default=bytes)),
+                ("size", models.BigIntegerField(default=0)),
+                ("first_at", models.DateTimeField(auto_now_add=True)),
+                ("called_at", models.DateTimeField(null=True)),
+                ("difference_at", models.DateTimeField(null=True)),
+                ("complete_at", models.DateTimeField(null=True)),
+                ("full_at", models.DateTimeField(null=True)),
+                ("applied_seq", models.BigIntegerField(default=0)),
+                ("applied_session", models.CharField(blank=True, max_length=200)),
+                ("pulled_seq", models.BigIntegerField(default=0)),
+                ("wants_full_at", models.DateTimeField(null=True)),
+                ("wants_full_why", models.CharField(blank=True, max_length=32)),
+                ("fence", models.BigIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("attempts", models.IntegerField(default=0)),
             ],
         ),
         migrations.AddField(
-            model_name='cohort',
-            name='is_listed',
+            model_name="cohort",
+            name="is_listed",
             field=models.BooleanField(default=True),
         ),
         migrations.AddField(
-            model_name='cohort',
-            name='pushed_at',
+            model_name="cohort",
+            name="pushed_at",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='pull',
-            name='arrivals',
+            model_name="pull",
+            name="arrivals",
             field=models.BigIntegerField(default=0),
         ),
         migrations.CreateModel(
-            name='PushSession',
+            name="PushSession",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('session_id', models.CharField(max_length=210)),
-                ('action', models.CharField(choices=[('members', '전체'), ('add_members', '들어옴'), ('remove_members', '나감')], max_length=16)),
-                ('turn', models.IntegerField(default=1)),
-                ('pages', models.IntegerField()),
-                ('pages_here', models.IntegerField(default=0)),
-                ('state', models.CharField(choices=[('gathering', '수신 중'), ('awaiting', '확인 대기'), ('applied', '적용됨'), ('abandoned', '중단됨'), ('inconsistent', '어긋남'), ('superseded', '더 새로운 것으로 대체됨')], default='gathering', max_length=16)),
-                ('why', models.CharField(blank=True, max_length=32)),
-                ('first_seq', models.BigIntegerField()),
-                ('name', models.TextField(blank=True)),
-                ('description', models.TextField(null=True)),
-                ('integration_id', models.CharField(blank=True, max_length=40)),
-                ('began_at', models.DateTimeField()),
-                ('last_page_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('members', models.BinaryField(default=bytes)),
-                ('counts', models.JSONField(default=dict)),
-                ('unusable', models.JSONField(default=list)),
-                ('rehearsal', models.JSONField(default=dict)),
-                ('cohort', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='cohorts.cohort')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("session_id", models.CharField(max_length=210)),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[("members", "전체"), ("add_members", "들어옴"), ("remove_members", "나감")],
+                        max_length=16,
+                    ),
+                ),
+                ("turn", models.IntegerField(default=1)),
+                ("pages", models.IntegerField()),
+                ("pages_here", models.IntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("gathering", "수신 중"),
+                            ("awaiting", "확인 대기"),
+                            ("applied", "적용됨"),
+                            ("abandoned", "중단됨"),
+                            ("inconsistent", "어긋남"),
+                            ("superseded", "더 새로운 것으로 대체됨"),
+                        ],
+                        default="gathering",
+                        max_length=16,
+                    ),
+                ),
+                ("why", models.CharField(blank=True, max_length=32)),
+                ("first_seq", models.BigIntegerField()),
+                ("name", models.TextField(blank=True)),
+                ("description", models.TextField(null=True)),
+                ("integration_id", models.CharField(blank=True, max_length=40)),
+                ("began_at", models.DateTimeField()),
+                ("last_page_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("members", models.BinaryField(default=bytes)),
+                ("counts", models.JSONField(default=dict)),
+                ("unusable", models.JSONField(default=list)),
+                ("rehearsal", models.JSONField(default=dict)),
+                (
+                    "cohort",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sessions", to="cohorts.cohort"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PushPage',
+            name="PushPage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.IntegerField()),
-                ('is_read', models.BooleanField(default=False)),
-                ('members', models.BinaryField(default=bytes)),
-                ('counts', models.JSONField(default=dict)),
-                ('unusable', models.JSONField(default=list)),
-                ('inbound', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='integrations.inboundpage')),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='page_rows', to='cohorts.pushsession')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.IntegerField()),
+                ("is_read", models.BooleanField(default=False)),
+                ("members", models.BinaryField(default=bytes)),
+                ("counts", models.JSONField(default=dict)),
+                ("unusable", models.JSONField(default=list)),
+                (
+                    "inbound",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="integrations.inboundpage"
+                    ),
+                ),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="page_rows", to="cohorts.pushsession"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='snapshot',
-            name='session',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='cohorts.pushsession'),
+            model_name="snapshot",
+            name="session",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="cohorts.pushsession"
+            ),
         ),
         migrations.CreateModel(
-            name='Alias',
+            name="Alias",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('external_id', models.CharField(max_length=255)),
-                ('profile_id', models.BigIntegerField()),
-                ('old_id', models.BigIntegerField(null=True)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('project', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.project')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("external_id", models.CharField(max_length=255)),
+                ("profile_id", models.BigIntegerField()),
+                ("old_id", models.BigIntegerField(null=True)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="tenancy.project",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('old_id__isnull', False)), fields=['project', 'at'], name='alias_of_gone'), models.Index(fields=['profile_id'], name='alias_of_profile')],
-                'constraints': [models.UniqueConstraint(fields=('project', 'external_id'), name='alias_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("old_id__isnull", False)), fields=["project", "at"], name="alias_of_gone"
+                    ),
+                    models.Index(fields=["profile_id"], name="alias_of_profile"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("project", "external_id"), name="alias_once")],
             },
         ),
         migrations.CreateModel(
-            name='Drift',
+            name="Drift",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('pulled', models.BigIntegerField()),
-                ('pushed', models.BigIntegerField()),
-                ('only_pulled', models.BinaryField()),
-                ('only_pushed', models.BinaryField()),
-                ('only_pulled_count', models.BigIntegerField()),
-                ('only_pushed_count', models.BigIntegerField()),
-                ('cohort', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drifts', to='cohorts.cohort')),
-                ('refresh', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='cohorts.refresh')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                ("pulled", models.BigIntegerField()),
+                ("pushed", models.BigIntegerField()),
+                ("only_pulled", models.BinaryField()),
+                ("only_pushed", models.BinaryField()),
+                ("only_pulled_count", models.BigIntegerField()),
+                ("only_pushed_count", models.BigIntegerField()),
+                (
+                    "cohort",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="drifts", to="cohorts.cohort"
+                    ),
+                ),
+                (
+                    "refresh",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="cohorts.refresh"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['cohort', '-at'], name='drift_of_cohort')],
+                "indexes": [models.Index(fields=["cohort", "-at"], name="drift_of_cohort")],
             },
         ),
         migrations.AddIndex(
-            model_name='pushsession',
-            index=models.Index(fields=['cohort', '-first_seq'], name='push_session_of_cohort'),
+            model_name="pushsession",
+            index=models.Index(fields=["cohort", "-first_seq"], name="push_session_of_cohort"),
         ),
         migrations.AddIndex(
-            model_name='pushsession',
-            index=models.Index(condition=models.Q(('state', 'gathering')), fields=['last_page_at'], name='push_session_gathering'),
+            model_name="pushsession",
+            index=models.Index(
+                condition=models.Q(("state", "gathering")), fields=["last_page_at"], name="push_session_gathering"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushsession',
-            constraint=models.UniqueConstraint(fields=('cohort', 'session_id', 'action', 'turn'), name='push_session_once'),
+            model_name="pushsession",
+            constraint=models.UniqueConstraint(
+                fields=("cohort", "session_id", "action", "turn"), name="push_session_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushsession',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['gathering', 'awaiting', 'applied', 'abandoned', 'inconsistent', 'superseded'])), name='push_state_known'),
+            model_name="pushsession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("state__in", ["gathering", "awaiting", "applied", "abandoned", "inconsistent", "superseded"])
+                ),
+                name="push_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushsession',
-            constraint=models.CheckConstraint(condition=models.Q(('action__in', ['members', 'add_members', 'remove_members'])), name='push_action_known'),
+            model_name="pushsession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("action__in", ["members", "add_members", "remove_members"])),
+                name="push_action_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushsession',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at', None), ('state__in', ('gathering', 'awaiting'))), models.Q(models.Q(('state__in', ('gathering', 'awaiting')), _negated=True), ('finished_at__isnull', False)), _connector='OR'), name='push_finished_or_open'),
+            model_name="pushsession",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("finished_at", None), ("state__in", ("gathering", "awaiting"))),
+                    models.Q(
+                        models.Q(("state__in", ("gathering", "awaiting")), _negated=True),
+                        ("finished_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="push_finished_or_open",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pushpage',
-            constraint=models.UniqueConstraint(fields=('session', 'number'), name='push_page_once'),
+            model_name="pushpage",
+            constraint=models.UniqueConstraint(fields=("session", "number"), name="push_page_once"),
         ),
     ]

@@ -41,6 +41,14 @@ class Action(TextChoices):
     OPT_OUT_ADDED = "opt_out_added", _("수신거부 등록")
     OPT_OUTS_IMPORTED = "opt_outs_imported", _("수신거부 파일 등록")
     OPT_OUT_REMOVED = "opt_out_removed", _("수신거부 해제")
+    CAMPAIGN_LAUNCHED = "campaign_launched", _("캠페인 시작")
+    CAMPAIGN_PAUSED = "campaign_paused", _("캠페인 일시 중지")
+    CAMPAIGN_RESUMED = "campaign_resumed", _("캠페인 다시 시작")
+    CAMPAIGN_ENDED = "campaign_ended", _("캠페인 종료")
+    CAMPAIGN_DELETED = "campaign_deleted", _("캠페인 삭제")
+    RUN_CANCELLED = "run_cancelled", _("발송 취소")
+    RUN_RETRIED = "run_retried", _("실패 재발송")
+    TEST_SENT = "test_sent", _("테스트 발송")
 
 
 def known_actions() -> list[tuple[str, Any]]:

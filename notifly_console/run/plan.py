@@ -38,10 +38,11 @@ def programs(
     mark = sha256(str(var_dir).encode()).hexdigest()[:8]
     celery = [PYTHON, "-m", "celery", "-A", "notifly_console", "--quiet"]
     # A fetch takes minutes; what is short and urgent has a worker of its own. SQLite has one writer at a time.
-    for name, queue, at_once in [("worker-control", "control", 1), ("worker-fetch", "fetch", 1 if sqlite else 2)]:
-        command = [*celery, "worker", "-Q", queue, "-c", str(at_once), "-n", f"{queue}-{mark}@%h"]
+    at_once = 1 if sqlite else 2
+    for name, queues, count in [("control", "control", 1), ("fetch", "fetch", at_once), ("send", SENDING, at_once)]:
+        command = [*celery, "worker", "-Q", queues, "-c", str(count), "-n", f"{name}-{mark}@%h"]
         # QUIT is Celery's soft shutdown: a running fetch gets a few seconds and then hands its place back.
-        found.append(Program(name, 30, [*command, *LOG_LEVEL], group="workers", stop_signal="QUIT"))
+        found.append(Program(f"worker-{name}", 30, [*command, *LOG_LEVEL], group="workers", stop_signal="QUIT"))
     schedule = str(var_dir / "run" / "beat-schedule")
     found.append(Program("beat", 40, [*celery, "beat", "--pidfile=", "--schedule", schedule, *LOG_LEVEL]))
     found.append(Program("web", 50, web_command(port)))
@@ -50,6 +51,8 @@ def programs(
     return found
 
 
+SENDING = "send,reconcile"
+"""One process does both here, in turns; a console for many has one for each (docs/operations.md)."""
 LOG_LEVEL = ["--loglevel", "WARNING"]
 
 

@@ -29,9 +29,11 @@ from integrations.messaging import (
     SenderNumber,
     Stopped,
     Template,
+    TemplateStatus,
     Unclear,
     Verdict,
 )
+from integrations.senders import Listing
 
 WAITING = Verdict(Outcome.WAITING)
 DELIVERED = Verdict(Outcome.DELIVERED)
@@ -233,8 +235,18 @@ def connect(account: Provider, monkeypatch: Any) -> None:
             raise Stopped("not_connected")
         return InProcessCatalogue(account)
 
+    def listing(project: Any) -> Listing:
+        return Listing(problem="" if account.is_connected else "not_connected")
+
+    monkeypatch.setattr(senders, "is_connected", lambda project: account.is_connected)
+    monkeypatch.setattr(senders, "listing", listing)
     monkeypatch.setattr(senders, "messenger_of", messenger_of)
     monkeypatch.setattr(senders, "catalogue_of", catalogue_of)
+
+
+def template(template_id: str, content: str, status: str = "approved") -> Template:
+    """An 알림톡 template of the listed profile."""
+    return Template(template_id, "KA01PF1", "도착 안내", content, (), (), TemplateStatus(status))
 
 
 def unclear(code: str = "timed_out") -> Unclear:

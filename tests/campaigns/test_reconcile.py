@@ -20,6 +20,7 @@ from campaigns.models import (
     Run,
     RunState,
 )
+from integrations import inbox
 from integrations.messaging import Channel, NotTaken, Outcome, Reason, Report, Verdict
 from tests.campaigns import provider, sending
 from tests.campaigns.sending import settle
@@ -119,16 +120,19 @@ def test_questions_come_at_growing_intervals_and_end_after_four_days(campaign, a
     assert (batch.state, batch.ask_at) == (B.CLOSED, None)
 
 
-def test_a_call_from_the_provider_only_makes_us_ask_sooner(campaign, account):
+def test_a_call_from_the_provider_only_makes_us_ask_sooner(campaign, account, world):
     run = sending.run(campaign, people=2)
     delivery.send(run.pk)
     batch = Batch.objects.get(run=run)
     assert batch.ask_at > timezone.now()
-    assert reconcile.hint(["", "nonsense", batch.handle]) == 1
+    inbox.report("solapi", world.other_project.pk, [batch.handle])
+    assert not Batch.objects.filter(reconcile.due()).exists(), "another project has no say"
+    inbox.report("solapi", world.id, ["", "nonsense", batch.handle])
     assert sending.counts(run) == {R.ACCEPTED: 2}, "what it says is not believed"
     reconcile.ask(batch.pk)
     assert sending.counts(run) == {R.DELIVERED: 2}
-    assert reconcile.hint([batch.handle]) == 0
+    inbox.report("solapi", world.id, [batch.handle])
+    assert not Batch.objects.filter(reconcile.due()).exists()
 
 
 def test_reports_that_lost_our_reference_are_known_by_the_providers_id(campaign, account, monkeypatch):
