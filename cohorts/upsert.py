@@ -180,7 +180,7 @@ def _upsert(
         changed = [(id_, person, contact_of(person, mapping)) for id_, person in differing + rewritten]
         tally.meet((contact[0][2], contact[1][2]) for _, _, contact in changed)
         rewrite(changed, now)
-        traits += [facets.traits_of(id_, person, contact) for id_, person, contact in changed]
+        traits += facets.traits_of((id_, (person, contact)) for id_, person, contact in changed)
     new: list[Person] = []
     if len(known) < len(people):
         found = {row[0] for row in known}
@@ -193,7 +193,7 @@ def _upsert(
         tally.meet((contact[0][2], contact[1][2]) for _, contact in written)
         made = insert(project_id, written, now)
         ids.update(made)
-        traits += [facets.traits_of(id_, *one) for id_, one in zip(made, written, strict=True)]
+        traits += facets.traits_of(zip(made, written, strict=True))
         tally.new = len(new)
     tally.anonymous = sum([one.startswith(ANONYMOUS) for one in people])
     if tally.dropped:

@@ -1,10 +1,13 @@
 """The sets that audiences ask: always what the profiles say."""
 
+import threading
 from collections import Counter
+from io import StringIO
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.core.management import CommandError, call_command
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,3 +153,69 @@ def test_nothing_is_written_where_nothing_of_it_changed(world):
     bring(world.project, [Row("a", {"$phone": "01022223333", "seen": 2})])
     assert Profile.objects.get().properties["seen"] == 2
     assert list(FacetChunk.objects.values()) == before
+
+
+def test_the_command_rebuilds_one_project_or_all(world):
+    factories.profiles(world.project, 3)
+    factories.profiles(world.other_project, 2)
+    out = StringIO()
+    call_command("rebuild_facets", project=world.project.hex, stdout=out)
+    assert out.getvalue() == f"{world.project.hex}: 3 profiles\n"
+    assert not facets(world.other_project.pk).known
+    call_command("rebuild_facets", stdout=out)
+    assert kept(world.other_project) == truth(world.other_project)
+    with pytest.raises(CommandError, match="no project"):
+        call_command("rebuild_facets", project="0" * 32)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_writers_of_one_project_lose_nothing(world):
+    """Pages of a pull and of a push at the same time, all of them in the same row of sets."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer: there is no race to show")
+    together = threading.Barrier(2)
+    failures: list[Exception] = []
+
+    def load(prefix: str) -> None:
+        try:
+            together.wait()
+            for n in range(30):
+                bring(world.project, [Row(f"{prefix}{n}-{i}", {"$phone": f"010-2{n:03d}-{i:04d}"}) for i in range(3)])
+        except Exception as error:
+            failures.append(error)
+        finally:
+            connections.close_all()
+
+    loads = [threading.Thread(target=load, args=(prefix,)) for prefix in "ab"]
+    for one in loads:
+        one.start()
+    for one in loads:
+        one.join()
+    assert not failures
+    assert Profile.objects.count() == 180
+    assert kept(world.project) == truth(world.project)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_rebuild_waits_for_whoever_is_writing(world):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer: there is no race to show")
+    bring(world.project, [Row("a", {"$phone": "010-2222-3333"})])
+    done = threading.Event()
+
+    def build() -> None:
+        try:
+            rebuild(world.project.pk)
+        finally:
+            done.set()
+            connections.close_all()
+
+    builder = threading.Thread(target=build)
+    with transaction.atomic():
+        bring(world.project, [Row("b", {"$phone": "010-2222-3333"})])
+        builder.start()
+        assert not done.wait(0.3)
+    builder.join()
+    assert kept(world.project) == truth(world.project)
