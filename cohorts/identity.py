@@ -185,7 +185,7 @@ def _join(one: Profile, old: Profile, mapping: Mapping) -> None:
 
 def _traits(one: Profile) -> facets.Traits:
     consents = (one.marketing_consent, one.night_consent)
-    return facets.Traits(one.pk, one.phone, one.phone_reason, one.email is not None, one.is_anonymous, *consents)
+    return one.pk, one.phone, one.phone_reason, one.email is not None, one.is_anonymous, *consents
 
 
 def _rewrite_roads(project_id: UUID, pairs: Pairs) -> None:
