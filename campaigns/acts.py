@@ -3,16 +3,19 @@ characters that can't be sent. Buttons of the form, so that everything works wit
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from campaigns import limits
 from campaigns.characters import mended
+from campaigns.files import LONGEST_NAME, BadFile
 from campaigns.forms import Refusals
-from campaigns.models import Campaign, Picture
+from campaigns.models import AudienceKind, Campaign, Picture
 from campaigns.pictures import measure
+from campaigns.uploads import PHONE_COLUMN, read_csv
 from integrations.messaging import Channel
 
 MOST_PICTURE_BYTES = limits.FRIENDTALK_PICTURE_BYTES
@@ -47,17 +50,18 @@ class Act:
         return int(self.what) if self.what.isascii() and self.what.isdecimal() and len(self.what) < 10 else -1
 
 
-def perform(campaign: Campaign, act: Act, files: Any, refused: Refusals) -> Done:
-    """Does to the unsaved draft what the button is for; nothing for a button that is about something else."""
+def perform(campaign: Campaign, act: Act, request: HttpRequest, refused: Refusals) -> Done:
+    """Does to the unsaved draft what the button is for; nothing for a button that is about something else. What it
+    can't do is said in `refused`."""
     done = Done()
     rule = _ACTS.get(act.name)
     if rule is not None:
-        rule(campaign, act, files, refused, done)
+        rule(campaign, act, request, refused, done)
     return done
 
 
 # -- Link buttons -----------------------------------------------------------------------------------------------------
-def _button(campaign: Campaign, act: Act, files: Any, refused: Refusals, done: Done) -> None:
+def _button(campaign: Campaign, act: Act, request: HttpRequest, refused: Refusals, done: Done) -> None:
     buttons: list[dict[str, str]] = campaign.kept.get(Channel.FRIENDTALK, {}).get("buttons", [])
     at = act.number
     done.again.add("buttons")
@@ -77,14 +81,14 @@ def _button(campaign: Campaign, act: Act, files: Any, refused: Refusals, done: D
 
 
 # -- Pictures ---------------------------------------------------------------------------------------------------------
-def _picture(campaign: Campaign, act: Act, files: Any, refused: Refusals, done: Done) -> None:
+def _picture(campaign: Campaign, act: Act, request: HttpRequest, refused: Refusals, done: Done) -> None:
     if act.what not in WITH_PICTURES or act.what not in campaign.kept:
         return
     done.again.add(f"picture-{act.what}")
     if act.name == "no-picture":
         campaign.kept[act.what]["picture"] = ""
         return
-    kept = keep_picture(campaign, files.get(f"{act.what}.file"), f"{act.what}.picture", refused)
+    kept = keep_picture(campaign, request.FILES.get(f"{act.what}.file"), f"{act.what}.picture", refused)
     if kept is not None:
         campaign.kept[act.what]["picture"] = kept.pk.hex
 
@@ -114,7 +118,7 @@ def keep_picture(campaign: Campaign, file: UploadedFile | None, name: str, refus
 
 
 # -- Characters that can't be sent ------------------------------------------------------------------------------------
-def _mend(campaign: Campaign, act: Act, files: Any, refused: Refusals, done: Done) -> None:
+def _mend(campaign: Campaign, act: Act, request: HttpRequest, refused: Refusals, done: Done) -> None:
     """Replaces, in one text, each character that carriers can't carry by what is offered for it."""
     channel, _dot, path = act.what.partition(".")
     holder: Any = campaign.kept.get(channel)
@@ -125,7 +129,27 @@ def _mend(campaign: Campaign, act: Act, files: Any, refused: Refusals, done: Don
         holder[last] = done.texts[act.what] = mended(holder[last])
 
 
-_ACTS: dict[str, Callable[[Campaign, Act, Any, Refusals, Done], None]] = {
+# -- A file as the audience -------------------------------------------------------------------------------------------
+def _csv(campaign: Campaign, act: Act, request: HttpRequest, refused: Refusals, done: Done) -> None:
+    """The uploaded file becomes the audience; one that can't be used leaves the audience as it was."""
+    done.again.add("csv")
+    file = request.FILES.get("file")
+    if file is None:
+        refused.add("upload", _("올릴 CSV 파일을 골라 주세요."))
+        return
+    column = request.POST.get("phone_column", "").strip()[:LONGEST_NAME] or PHONE_COLUMN
+    try:
+        campaign.upload = read_csv(
+            campaign.project, file.name or "", cast(BinaryIO, file.file), str(request.user), phone_column=column
+        )
+    except BadFile as error:
+        refused.add("upload", str(error))
+        return
+    campaign.audience_kind = AudienceKind.CSV
+
+
+_ACTS: dict[str, Callable[[Campaign, Act, HttpRequest, Refusals, Done], None]] = {
+    "csv": _csv,
     "button-new": _button,
     "button-up": _button,
     "button-down": _button,

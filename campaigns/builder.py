@@ -14,6 +14,7 @@ from django.utils.translation import pgettext_lazy
 
 from campaigns import limits
 from campaigns.content import TEXT_KINDS
+from campaigns.funnel import reason_of
 from campaigns.message import content_of, is_ad
 from campaigns.models import Campaign
 from campaigns.schedule import SEOUL, Timing, When, closed_until, timing_of, upcoming
@@ -55,65 +56,6 @@ OTHER_CHANNELS = (
 def channel_pills(registered: set[Channel]) -> list[Pill]:
     """The channels that the console sends over, and whether the project has a sender for each."""
     return [Pill(one.value, one.label, ICONS[one], one in registered) for one in Channel]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What has to be mended before a campaign can go out. `field` is that of the form."""
-
-    field: str
-    text: str
-
-    @property
-    def label(self) -> str:
-        """What the field is called on screen."""
-        return label_of(self.field)
-
-
-LABELS: dict[str, Any] = {
-    "name": _("캠페인 이름"),
-    "description": _("캠페인 설명"),
-    "channel": _("발송 채널"),
-    "timing": _("발송 주기"),
-    "date": _("발송일"),
-    "start": _("시작일"),
-    "end": _("종료일"),
-    "time": _("발송 시간"),
-    "weekday": _("발송 요일"),
-    "every": _("주기 설정"),
-    "audience": _("발송 대상"),
-    "cohort": _("코호트 선택"),
-    "upload": _("CSV 파일"),
-    "rules.sender_name": _("발송자 이름"),
-    "rules.opt_out_number": _("무료 수신거부 번호"),
-    "sender": _("발신 번호"),
-    "profile": _("발신 프로필"),
-    "template": _("알림톡 템플릿"),
-    "variables": _("템플릿 변수"),
-    "kind": _("문자 종류"),
-    "is_ad": _("광고 여부"),
-    "title": _("제목"),
-    "text": _("메시지 내용"),
-    "picture": _("사진"),
-    "buttons": _("버튼"),
-    "mobile_url": _("모바일 URL"),
-    "pc_url": _("PC URL (선택)"),
-    "fallback.text": _("대체 문자 내용"),
-    "fallback.subject": _("대체 문자 제목"),
-    "fallback.kind": _("대체 문자 종류"),
-}
-
-
-def label_of(field: str) -> str:
-    """What a field of the form is called on screen: of `text.title` the title's, of `friendtalk.buttons.1.name` that
-    of buttons with its number."""
-    channel, _dot, inner = field.partition(".")
-    name = inner if channel in Channel.values else field
-    parts = name.split(".")
-    numbers = [str(int(part) + 1) for part in parts if part.isdecimal()]
-    known = next((LABELS[one] for one in (name, parts[0]) if one in LABELS), name)
-    last = [str(LABELS[parts[-1]])] if parts[-1] in LABELS and len(parts) > 2 else []
-    return " ".join([str(known), *numbers, *last])
 
 
 COLUMN_LABELS: dict[str, Any] = {
@@ -176,8 +118,8 @@ def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *
         "has_cohorts": access.all(Cohort).exists(),
         "fresh": fresh_of(access, campaign),
     }
-    parts = part_context(access, campaign, is_new=is_new)
-    return context | parts | timing_context(access, campaign) | message_context(campaign, listing)
+    context |= part_context(access, campaign, is_new=is_new)
+    return context | timing_context(access, campaign) | message_context(campaign, listing) | upload_context(campaign)
 
 
 def part_context(access: Access, campaign: Campaign, *, is_new: bool = False) -> dict[str, Any]:
@@ -211,6 +153,19 @@ def night_words(campaign: Campaign, timing: Timing, coming: Sequence[datetime]) 
             "opens": opens,
         }
     return _("광고는 %(hours)s(한국 시간)에 보내지 않습니다.") % {"hours": hours}
+
+
+REFUSED_SHOWN = 5
+
+
+def upload_context(campaign: Campaign) -> dict[str, Any]:
+    """What the part about the file shows: the first rows that can't be used, each with its reason."""
+    refused = campaign.upload.refused if campaign.upload else {}
+    total = sum(refused.get("counts", {}).values())
+    if not total:
+        return {"upload_refused": None}
+    examples = [(row, reason_of(reason), given) for row, reason, given in refused.get("examples", [])[:REFUSED_SHOWN]]
+    return {"upload_refused": {"total": total, "examples": examples, "more": total - len(examples)}}
 
 
 def message_context(campaign: Campaign, listing: senders.Listing) -> dict[str, Any]:

@@ -12,12 +12,13 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
 from campaigns import audience
-from campaigns.audience import NoAudience
+from campaigns.audience import Drop, NoAudience, Plan
 from campaigns.builder import fresh_of, part_context
 from campaigns.builder_views import fetch
 from campaigns.models import AudienceKind, Picture
 from campaigns.preview import preview_context
 from campaigns.reach import plan_of, reach_context
+from campaigns.uploads import EXAMPLES
 from cohorts import choosing
 from integrations import senders
 from notifly_console.tenancy.access import Access, ProjectRequest, Right, project_view
@@ -77,10 +78,10 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     except NoAudience:
         raise Http404 from None
     found = plan.funnel.step(step)
-    ids = plan.left_out.get((step, reason)) if reason else plan.at_step.get(step)
-    if found is None or (reason and ids is None):
+    drop = next((one for one in found.drops if one.reason == reason), None) if found else None
+    if found is None or (reason and drop is None):
         raise Http404
-    total = len(ids or ())
+    total = _known(plan, step, drop)
     asked = request.GET.get("offset", "")
     offset = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 else 0
     offset = min(offset, max(total - 1, 0)) // PEOPLE * PEOPLE
@@ -89,7 +90,8 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
         "campaign": campaign,
         "step": step,
         "reason": reason,
-        "title": _title(found, reason, total),
+        "title": _("%(what)s %(n)s명") % {"what": (drop or found).label, "n": f"{(drop or found).count:,}"},
+        "unseen": (drop or found).count - total,
         "other_reasons": found.drops if reason and len(found.drops) > 1 else (),
         "people": audience.people_of(plan, step, reason, offset=offset, limit=PEOPLE),
         "is_file": plan.kind == AudienceKind.CSV,
@@ -107,9 +109,12 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     return render(request, f"campaigns/{template}.html", context)
 
 
-def _title(step: audience.Step, reason: str, total: int) -> str:
-    words = next((drop.label for drop in step.drops if drop.reason == reason), step.label)
-    return _("%(what)s %(n)s명") % {"what": words, "n": f"{total:,}"}
+def _known(plan: Plan, step: str, drop: Drop | None) -> int:
+    """How many of them can be shown: of a file's rows that can't be used, the first thousand."""
+    if drop is None:
+        return len(plan.at_step.get(step, ()))
+    ids = plan.left_out.get((step, drop.reason))
+    return min(drop.count, EXAMPLES) if ids is None else len(ids)
 
 
 @require_safe

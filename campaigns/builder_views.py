@@ -18,9 +18,17 @@ from django_htmx.http import HttpResponseClientRedirect, replace_url, trigger_cl
 
 from campaigns import acts, drafts, forms
 from campaigns.acts import Act, Done
-from campaigns.builder import COLUMN_LABELS, Problem, message_context, page_context, part_context, timing_context
+from campaigns.builder import (
+    COLUMN_LABELS,
+    message_context,
+    page_context,
+    part_context,
+    timing_context,
+    upload_context,
+)
 from campaigns.models import Campaign
 from campaigns.preview import preview_context
+from campaigns.problems import Shown, live
 from campaigns.reach import reach_context
 from cohorts import choosing
 from cohorts import refresh as refreshing
@@ -91,11 +99,11 @@ def _save(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
     ad_before = _is_ad(campaign)
     listing = senders.listing(access.project)
     refused = forms.onto(campaign, request.POST, access)
-    done = acts.perform(campaign, act, request.FILES, refused)
+    done = acts.perform(campaign, act, request, refused)
     drafts.settle(campaign, {template.id: template for template in listing.templates})
     if refused:
-        problems = [Problem(name, text) for name, text in refused.by_field.items()]
-        return _not_saved(request, access, campaign, 422, problems=problems, refused=True)
+        problems = [Shown(name, text) for name, text in refused.by_field.items()]
+        return _not_saved(request, access, campaign, 422, problems=problems, summary=problems, refused=True)
     try:
         changed = drafts.save(campaign, seen=_seen(act, request.POST), by=access.user)
     except drafts.Conflict as conflict:
@@ -142,7 +150,12 @@ def _then(
         return _again(request, access, campaign)
     done.again |= _changed_parts(campaign, request.POST)
     context = part_context(access, campaign) | timing_context(access, campaign) | message_context(campaign, listing)
-    context |= {"oob": True, "problems": [], "again": done.again, "focused_button": done.focused_button}
+    context |= upload_context(campaign) | {
+        "oob": True,
+        "problems": live(campaign, listing),
+        "again": done.again,
+        "focused_button": done.focused_button,
+    }
     response = render(request, "campaigns/_after_save.html", context)
     for name, text in done.texts.items():
         trigger_client_event(response, "builder:set", {"field": name, "text": text}, after="settle")

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from campaigns.message import AlimtalkContent, TextContent, Variable, content_of
 from campaigns.models import Campaign, CampaignState
-from integrations.messaging import Channel, Template
+from integrations.messaging import Channel, Kind, Template
 from notifly_console.tenancy.models import Project, User
 
 EDITABLE = (CampaignState.DRAFT, CampaignState.INACTIVE)
@@ -52,10 +52,18 @@ def settle(campaign: Campaign, templates: Mapping[str, Template]) -> None:
     by id; one that isn't among them stays as it was when it was chosen."""
     written = campaign.kept
     campaign.kept = {channel: _settled(channel, written.get(channel) or {}, templates) for channel in Channel.values}
-    kept = dict(campaign.kept.get(campaign.channel) or {})
-    if kept and not kept.pop("has_fallback", True):
-        kept["fallback"] = None
-    campaign.message = kept
+    campaign.message = _sent(campaign.channel, dict(campaign.kept.get(campaign.channel) or {}))
+
+
+def _sent(channel: str, kept: dict[str, Any]) -> dict[str, Any]:
+    """Of what is kept only what goes out: no fallback that is off, no title of an SMS, no picture but an MMS's."""
+    if channel == Channel.TEXT:
+        kept |= {"title": ""} if kept.get("kind") == Kind.SMS else {}
+        kept |= {"picture": ""} if kept.get("kind") != Kind.MMS else {}
+    elif kept:
+        fallback = kept["fallback"] if kept.pop("has_fallback", False) else None
+        kept["fallback"] = fallback and (fallback | {"subject": ""} if fallback["kind"] == Kind.SMS else fallback)
+    return kept
 
 
 def _settled(channel: str, written: dict[str, Any], templates: Mapping[str, Template]) -> dict[str, Any]:

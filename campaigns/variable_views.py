@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
-from campaigns.builder import label_of, part_context
+from campaigns.builder import part_context
 from campaigns.builder_views import fetch
 from campaigns.models import AudienceKind, Campaign
 from campaigns.personalise import FIELD_LENGTH
+from campaigns.problems import label_of
 from campaigns.reach import plan_of
 from cohorts.naming import Name, names_among
 from notifly_console.tenancy.access import Access, Right, project_view

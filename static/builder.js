@@ -124,6 +124,12 @@
   });
 
   // ── Problems: a field whose place for them is filled is invalid ────────────────────────────────────────────────────
+  // Each answer to a save brings all that there are.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const asked = event.detail.requestConfig;
+    if (!asked || asked.verb !== "post" || !form() || !form().contains(asked.elt) || event.detail.xhr.status === 409) return;
+    document.querySelectorAll(".field__errors").forEach((place) => place.replaceChildren());
+  });
   document.addEventListener("htmx:afterSettle", () => {
     document.querySelectorAll(".field__errors").forEach((place) => {
       const field = $(place.id.replace("error-", "f-"));

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -174,6 +175,37 @@ def picture(project: Project, **fields: Any) -> Picture:
         height=800,
         **fields,
     )
+
+
+SHIPPED = "#{고객명}님의 정기배송이 출발했습니다.\n송장 번호: #{송장번호}"
+
+
+def sender_with_lists(project: Project, *, kakao: bool = True) -> Any:
+    """A registered sender with what it was last seen to offer: two numbers, and a Kakao channel with two approved
+    templates and one that was rejected."""
+    from integrations import senders
+    from integrations.messaging import Balance, Button, KakaoProfile, Kind, SenderNumber, Template, TemplateStatus
+
+    row = sender(project)
+    profile = KakaoProfile("KA01PF1", "@하루식탁")
+    track = Button("배송 조회하기", "https://hrtb.example/#{송장번호}")
+    status = TemplateStatus
+    templates = [
+        Template("KA01TP1", profile.id, "정기배송 출발", SHIPPED, ("고객명", "송장번호"), (track,), status.APPROVED),
+        Template("KA01TP2", profile.id, "가입 환영", "#{고객명}님, 환영합니다.", ("고객명",), (), status.APPROVED),
+        Template("KA01TP3", profile.id, "반려된 것", "#{고객명}", ("고객명",), (), status.REJECTED),
+    ]
+    prices = {Kind.SMS: 18, Kind.LMS: 45, Kind.MMS: 110, Kind.ALIMTALK: 13, Kind.FRIENDTALK: 23}
+    data = senders.as_data(
+        account="21070912345",
+        balance=Balance(Decimal(1_284_300)),
+        profiles=[profile] if kakao else [],
+        numbers=[SenderNumber("16600412", "고객센터"), SenderNumber("0212345678")],
+        templates=templates if kakao else [],
+        prices={kind: Decimal(won) for kind, won in prices.items()},
+    )
+    senders.keep_listing(row, data)
+    return row
 
 
 def hours_ago(hours: float) -> datetime:

@@ -25,9 +25,17 @@ def error(context: template.Context, name: str) -> SafeString:
     return format_html(
         '<div class="field__errors" id="error-{}"{}>{}</div>',
         name,
-        mark_safe(' hx-swap-oob="true"') if context.get("oob") else "",
+        mark_safe(' hx-swap-oob="true"') if context.get("sends_errors") else "",
         format_html_join("", '<p class="field__error">{}<span>{}</span></p>', texts),
     )
+
+
+@register.simple_tag(takes_context=True)
+def errors_anew(context: template.Context) -> SafeString:
+    """All problems, each sent to the place of its field."""
+    with context.push(sends_errors=True):
+        fields = dict.fromkeys(one.field for one in context.get("problems") or ())
+        return format_html_join("", "{}", ((error(context, field),) for field in fields))
 
 
 @register.simple_tag(takes_context=True)
@@ -123,8 +131,12 @@ def fill(context: template.Context, name: str) -> dict[str, Any]:
 
 def _of_measured(context: template.Context, name: str, what: str) -> dict[str, Any]:
     measured = context.get("measured")
-    kept = {key: context.get(key) for key in ("access", "campaign", "oob", "parts")}
-    return kept | {"name": name, "one": getattr(measured, what).get(name) if measured else None}
+    kept = {key: context.get(key) for key in ("access", "campaign", "parts")}
+    return kept | {
+        "oob": context.get("sends_measures"),
+        "name": name,
+        "one": getattr(measured, what).get(name) if measured else None,
+    }
 
 
 @register.simple_tag

@@ -1,0 +1,116 @@
+"""What has to be mended, at the field of the builder where it is mended.
+
+The rules know fields by the names of a content's parts; the form's begin with the channel. As one types only what is
+wrong with something that was written is shown; what is missing is said when one wants to go on.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.content import AlimtalkContent, content_of
+from campaigns.facts import facts_of
+from campaigns.message import check
+from campaigns.models import Campaign
+from campaigns.rules import rules_of
+from campaigns.validate import Problem
+from integrations.messaging import Channel
+from integrations.senders import Listing
+
+MISSING = {"required", "ad_undecided"}
+"""Codes of what nobody has written yet."""
+OF_PAGE = {
+    "name", "description", "channel", "timing", "date", "start", "end", "time", "weekday", "every", "audience",
+    "cohort", "upload", "version", "rules.sender_name", "rules.opt_out_number",
+}  # fmt: skip
+"""Fields that are called the same in the rules and in the form."""
+
+LABELS: dict[str, Any] = {
+    "name": _("캠페인 이름"),
+    "description": _("캠페인 설명"),
+    "channel": _("발송 채널"),
+    "timing": _("발송 주기"),
+    "date": _("발송일"),
+    "start": _("시작일"),
+    "end": _("종료일"),
+    "time": _("발송 시간"),
+    "weekday": _("발송 요일"),
+    "every": _("주기 설정"),
+    "audience": _("발송 대상"),
+    "cohort": _("코호트 선택"),
+    "upload": _("CSV 파일"),
+    "version": _("저장"),
+    "rules.sender_name": _("발송자 이름"),
+    "rules.opt_out_number": _("무료 수신거부 번호"),
+    "sender": _("발신 번호"),
+    "profile": _("발신 프로필"),
+    "template": _("알림톡 템플릿"),
+    "variables": _("템플릿 변수"),
+    "kind": _("문자 종류"),
+    "is_ad": _("광고 여부"),
+    "title": _("제목"),
+    "text": _("메시지 내용"),
+    "picture": _("사진"),
+    "buttons": _("버튼"),
+    "mobile_url": _("모바일 URL"),
+    "pc_url": _("PC URL (선택)"),
+    "fallback.text": _("대체 문자 내용"),
+    "fallback.subject": _("대체 문자 제목"),
+    "fallback.kind": _("대체 문자 종류"),
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A problem at a field of the form."""
+
+    field: str
+    text: str
+    code: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the field is called on screen."""
+        return label_of(self.field)
+
+
+def label_of(field: str) -> str:
+    """What a field of the form is called on screen: of `text.title` the title's, of `friendtalk.buttons.1.mobile_url`
+    that of buttons with its number."""
+    channel, _dot, inner = field.partition(".")
+    name = inner if channel in Channel.values else field
+    parts = name.split(".")
+    numbers = [str(int(part) + 1) for part in parts if part.isdecimal()]
+    known = next((LABELS[one] for one in (name, parts[0]) if one in LABELS), name)
+    last = [str(LABELS[parts[-1]])] if len(parts) > 2 and parts[-1] in LABELS else []
+    return " ".join([str(known), *numbers, *last])
+
+
+def at_fields(campaign: Campaign, found: Iterable[Problem]) -> list[Shown]:
+    """The problems of a draft as its form shows them, one for a field and text."""
+    content = content_of(campaign.channel, campaign.message) if campaign.channel in Channel.values else None
+    names = [one.name for one in content.variables] if isinstance(content, AlimtalkContent) else []
+    shown = [Shown(_form_field(campaign.channel, one.field, names), one.text, one.code) for one in found]
+    return list(dict.fromkeys(shown))
+
+
+def _form_field(channel: str, field: str, variables: list[str]) -> str:
+    if field in OF_PAGE or not channel:
+        return field
+    first, _dot, rest = field.partition(".")
+    if first == "variables" and rest in variables:
+        return f"{channel}.variables.{variables.index(rest)}"
+    if first in ("template_buttons", "template_text", "template_variables"):
+        return f"{channel}.template"
+    return f"{channel}.{field}"
+
+
+def live(campaign: Campaign, listing: Listing) -> list[Shown]:
+    """What is wrong with what has been written of the message so far."""
+    if campaign.channel not in Channel.values:
+        return []
+    content = content_of(campaign.channel, campaign.message)
+    found = check(content, rules_of(campaign.project), facts_of(campaign, listing))
+    return at_fields(campaign, [one for one in found if one.code not in MISSING])
