@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from campaigns import delivery, finish, freeze, launch, retry
+from campaigns import delivery, finish, freeze, launch, recipients, retry
 from campaigns.audience import plan
 from campaigns.history import words_of
 from campaigns.launch import CannotLaunch
@@ -281,18 +281,17 @@ def test_refusals_at_the_provider_are_read_before_an_advertisement(world, cohort
 
 
 def test_a_pause_while_people_are_written_down_stops_that_too(queued, account, monkeypatch):
-    from campaigns import recipients
+    write_down = recipients.freeze_into
 
-    write = recipients._write
-
-    def pause_then(*args):
-        write(*args)
+    def paused(run, claim):
         Campaign.objects.update(state=CampaignState.INACTIVE)
+        return write_down(run, claim)
 
-    monkeypatch.setattr(recipients, "_write", pause_then)
+    monkeypatch.setattr(recipients, "freeze_into", paused)
     run = prepared(queued)
     assert run.state == RunState.FREEZING
-    monkeypatch.setattr(recipients, "_write", write)
+    assert not Recipient.objects.exists()
+    monkeypatch.setattr(recipients, "freeze_into", write_down)
     launch.resume(Campaign.objects.get(), by=None)
     run = prepared(run)
     assert (run.state, run.size) == (RunState.SENDING, 5)
