@@ -27,13 +27,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum, auto
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet, When
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -75,22 +74,20 @@ from notifly_console.lib.leases import Claim, LeaseLost, from_now
 from notifly_console.lib.nudge import nudge
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
-SEND = app.signature("campaigns.send")
+SEND = app.signature("campaigns.send", options={"expires": 30})
 HANDS = 4
 """Workers at one run at the same time, at most: they share the provider's pace, and other runs want their turn."""
 SLICE_SECONDS = 5.0
-"""How long a worker stays with a run before it goes to the end of the queue: what makes runs share."""
+"""How long a worker stays with a run before it looks again whose turn it is: what makes runs share."""
 CANARY = 100
 CANARY_FROM = 5_000
 CANARY_SECONDS = 60
 """Of a run of 5,000 people and more 100 go first; the rest waits a minute at most for what becomes of them."""
 FIRST_QUESTION_SECONDS = 20
 LONGEST_PAUSE_SECONDS = 300
-UNNOTICED_SECONDS = 20
-"""A run in which no batch began for so long has lost its workers."""
-SWEPT_AT_ONCE = 200
+HELD = (BatchState.CLAIMED, BatchState.TRIED)
+"""Batches in a worker's hand."""
 PASSING = Verdict(Outcome.FAILED, Reason.OTHER)
 
 
@@ -105,15 +102,48 @@ class Step(Enum):
     """The run stops for a while or for good; the row says why."""
 
 
-# -- Waking -----------------------------------------------------------------------------------------------------------
-def wake(run_id: int) -> None:
-    """Sets workers on the run, after the current transaction. Those of an earlier call who haven't begun stay away."""
-    going = Run.objects.filter(pk=run_id, state=RunState.SENDING)
-    if going.update(wave=F("wave") + 1) != 1:
-        return
-    wave = going.values_list("wave", flat=True).first()
+# -- Whose turn it is -------------------------------------------------------------------------------------------------
+def wake() -> None:
+    """Sets workers on whatever there is to send, after the current transaction. Too many of these do no harm: they say
+    nothing of which run, so nobody waits behind them, and they go stale."""
     for _ in range(HANDS if connection.vendor == "postgresql" else 1):
-        nudge(SEND, run_id=run_id, wave=wave)
+        nudge(SEND)
+
+
+def work(*, seconds: float = SLICE_SECONDS) -> None:
+    """One worker's turn: about `seconds` with the run that is most in need of hands, or with several one after the
+    other where each has little to do. Then others have their turn."""
+    ends_at = time.monotonic() + seconds
+    seen: list[int] = []
+    while time.monotonic() < ends_at:
+        run = _next(seen)
+        if run is None:
+            return
+        seen.append(run.pk)
+        send(run, ends_at=ends_at)
+    nudge(SEND)
+
+
+def _next(seen: Sequence[int]) -> Run | None:
+    """A run that has somebody to send to and not hands enough: tests first, then whichever has the fewest, then
+    whichever waited longest."""
+    return _in_need().exclude(pk__in=seen).select_related("project", "campaign").first()
+
+
+def _in_need() -> QuerySet[Run]:
+    waiting = Recipient.objects.filter(run=OuterRef("pk"), state=RecipientState.PENDING)
+    resting = Q(not_before__gt=Now()) | Q(waiting_for="canary", canary_until__gt=Now())
+    return (
+        Run.objects.filter(may_send(), Exists(waiting))
+        .exclude(resting)
+        .annotate(
+            hands=Count("batches", filter=Q(batches__state__in=HELD, batches__lease_until__gt=Now())),
+            served_at=Max("batches__created_at"),
+            is_real=Case(When(kind=RunKind.TEST, then=0), default=1),
+        )
+        .filter(hands__lt=HANDS)
+        .order_by("is_real", "hands", F("served_at").asc(nulls_first=True), "pk")
+    )
 
 
 def may_send() -> Q:
@@ -123,20 +153,13 @@ def may_send() -> Q:
     return Q(state=RunState.SENDING) & (Q(kind=RunKind.TEST) | Q(campaign_id__in=active))
 
 
-def send(run_id: int, wave: int | None = None, *, seconds: float = SLICE_SECONDS) -> None:
-    """One worker's slice of the run: batch after batch for about `seconds`, then others have their turn. Raises
-    nothing but what is a fault of ours or of the database; nobody is lost or sent to twice by it."""
-    run = Run.objects.select_related("project", "campaign").filter(may_send(), pk=run_id).first()
-    if run is None or (wave is not None and run.wave != wave):
-        return
-    if Batch.objects.filter(run=run, lease_until__gt=Now()).count() >= HANDS:
-        return
+def send(run: Run, *, ends_at: float | None = None) -> None:
+    """Sends the run, batch after batch, until there is nobody left, it has to rest, or the time (by the monotonic
+    clock) is up. Raises nothing but what is a fault of ours or of the database: and nobody is lost or sent to twice by
+    that either."""
     with structlog.contextvars.bound_contextvars(run=run.pk):
-        step = _slice(run, time.monotonic() + seconds)
-    if step is Step.ON:
-        nudge(SEND, run_id=run_id, wave=run.wave)
-    elif step is Step.NOBODY:
-        finish.finish(run.pk)
+        if _slice(run, time.monotonic() + SLICE_SECONDS if ends_at is None else ends_at) is Step.NOBODY:
+            finish.finish(run.pk)
 
 
 def _slice(run: Run, ends_at: float) -> Step:
@@ -438,20 +461,13 @@ class Sender:
 
 # -- What was left lying ----------------------------------------------------------------------------------------------
 def sweep() -> int:
-    """Wakes workers for every run whose rest is over, or that nobody is at although somebody waits. How many."""
-    rested = Run.objects.filter(state=RunState.SENDING).filter(
-        Q(not_before__lte=Now()) | Q(waiting_for="canary", canary_until__lte=Now())
-    )
-    found = set(rested.values_list("pk", flat=True)[:SWEPT_AT_ONCE])
-    Run.objects.filter(pk__in=found, state=RunState.SENDING).update(not_before=None, waiting_for="")
-    waiting = Recipient.objects.filter(run=OuterRef("pk"), state=RecipientState.PENDING)
-    lately = Batch.objects.filter(run=OuterRef("pk"), created_at__gt=from_now(-UNNOTICED_SECONDS))
-    held = Batch.objects.filter(run=OuterRef("pk"), lease_until__gt=Now())
-    stalled = Run.objects.filter(may_send(), Exists(waiting), ~Exists(lately), ~Exists(held), not_before=None)
-    found |= set(stalled.exclude(waiting_for="canary").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
-    for pk in sorted(found):
-        wake(pk)
-    return len(found)
+    """Wakes workers where somebody waits and there aren't hands enough. How many runs that is."""
+    rested = Q(not_before__lte=Now()) | Q(waiting_for="canary", canary_until__lte=Now())
+    Run.objects.filter(rested, state=RunState.SENDING).update(not_before=None, waiting_for="")
+    count = _in_need().count()
+    if count:
+        wake()
+    return count
 
 
 def reference_of(recipient_id: int) -> str:

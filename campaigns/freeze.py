@@ -161,7 +161,7 @@ def _let_go(run: Run, mine: Claim, content: Content, size: int) -> None:
         )
         if run.kind == RunKind.REGULAR:
             history.note(run.campaign, "frozen", run=run, size=size, version=run.snapshot_number or "")
-        delivery.wake(run.pk)
+        delivery.wake()
     log.info("run_frozen", size=size)
 
 

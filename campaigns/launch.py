@@ -116,7 +116,10 @@ def _begin(campaign: Campaign, by: Any, now: datetime) -> None:
         fence=F("fence") + 1,
     )  # fmt: skip
     for run in stopped:
-        (delivery if run.state == RunState.SENDING else freeze).wake(run.pk)
+        if run.state in freeze.BEFORE_SENDING:
+            freeze.wake(run.pk)
+        else:
+            delivery.wake()
     if not stopped and timing_of(campaign.timing).kind == When.NOW:
         make_run(campaign, now, by=_who(by))
 

@@ -305,8 +305,6 @@ class Run(models.Model):
     """Failures before it don't count for the brake: a person has seen them and let the run go on."""
     sends_fallback = models.BooleanField(default=False)
     """The provider doesn't send the fallback text by itself: we do, when a failure is reported."""
-    wave = models.PositiveIntegerField(default=0)
-    """Raised whenever workers are woken anew: those of an older wave go back to sleep, so that they don't pile up."""
     canary_until = models.DateTimeField(null=True)
     """Of a large run: until when the rest waits for what becomes of the first few."""
     started_at = models.DateTimeField(null=True)

@@ -138,7 +138,7 @@ def _recall(mine: Claim, batch: Batch, messenger: Messenger) -> None:
     else:
         with mine.transaction(state=BatchState.RETURNED, problem="never_went", lease_until=None, ask_at=None):
             arrows.give_back(batch.pk)
-        delivery.wake(batch.run_id)
+        delivery.wake()
     log.info("batch_settled", answer=answer.value)
     _look_after(batch.run_id)
 
@@ -214,7 +214,7 @@ def _apply(mine: Claim, batch: Batch, reports: Sequence[Report]) -> None:
         if batch.run.sends_fallback:
             failed = [one.id for one in known if one.outcome == Outcome.FAILED and not one.was_replaced]
             if arrows.replace(batch.pk, failed):
-                delivery.wake(batch.run_id)
+                delivery.wake()
     opted_out = [id_ for id_, one in ids.items() if one.verdict.is_opt_out]
     for phone in Recipient.objects.filter(pk__in=opted_out, batch=batch).values_list("phone", flat=True):
         optouts.record_refusal(batch.run.project, phone)
@@ -246,7 +246,7 @@ def _judge(run_id: int) -> None:
         return
     waiting = Run.objects.filter(pk=run_id, waiting_for="canary", canary_until__gt=Now())
     if waiting.update(canary_until=Now(), waiting_for="") == 1:
-        delivery.wake(run_id)
+        delivery.wake()
 
 
 # -- What was left lying ----------------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ def prepare(*, run_id: int) -> None:
 
 
 @shared_task(name="campaigns.send", max_retries=2)
-def send(*, run_id: int, wave: int | None = None) -> None:
-    """One worker's slice of a run."""
-    delivery.send(run_id, wave)
+def send() -> None:
+    """One worker's turn at sending."""
+    delivery.work()
 
 
 @shared_task(name="campaigns.tidy", max_retries=2)

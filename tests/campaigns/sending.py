@@ -68,10 +68,15 @@ def long_ago() -> datetime:
     return datetime.fromisoformat("2020-01-01T00:00:00+00:00")
 
 
+def send(run: Run) -> None:
+    """A worker sends the run as it is stored."""
+    delivery.send(Run.objects.select_related("project", "campaign").get(pk=run.pk))
+
+
 def again(run: Run) -> None:
     """As the sweep does when a pause is over."""
     Run.objects.filter(pk=run.pk).update(not_before=None, waiting_for="")
-    delivery.send(run.pk)
+    send(run)
 
 
 def settle(run: Run, rounds: int = 6) -> None:

@@ -1,6 +1,7 @@
 """THE send: batches into a provider's hands, and everything that may go wrong on the way."""
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
@@ -34,9 +35,14 @@ def campaign(world):
     return sending.campaign(world.project)
 
 
+@pytest.fixture
+def after_commit(django_capture_on_commit_callbacks):
+    return django_capture_on_commit_callbacks
+
+
 def test_everybody_gets_it_once_and_the_run_and_campaign_are_over(campaign, account):
     run = sending.run(campaign, people=25)
-    delivery.send(run.pk)
+    sending.send(run)
     assert len(account.times) == 25
     assert set(account.times.values()) == {1}
     assert sending.counts(run) == {R.ACCEPTED: 25}
@@ -66,14 +72,14 @@ def test_a_group_is_named_before_anything_is_put_in(campaign, account):
             assert batch.tried_at
 
     account.before = look
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.ACCEPTED: 3}
 
 
 def test_what_the_provider_refuses_is_refused_and_the_others_go(campaign, account, world):
     run = sending.run(campaign, people=4)
     account.refuses = {"+821020000001": provider.BAD_NUMBER, "+821020000002": provider.OPTED_OUT}
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.ACCEPTED: 2, R.REFUSED: 2}
     assert set(account.times) == {"+821020000000", "+821020000003"}
     assert OptOut.objects.get().phone == "+821020000002"
@@ -82,7 +88,7 @@ def test_what_the_provider_refuses_is_refused_and_the_others_go(campaign, accoun
 def test_when_all_are_refused_nothing_is_dispatched(campaign, account):
     run = sending.run(campaign, people=2)
     account.refuses = {f"+82102000000{n}": provider.BAD_NUMBER for n in range(2)}
-    delivery.send(run.pk)
+    sending.send(run)
     settle(run, 1)
     assert sending.counts(run) == {R.REFUSED: 2}
     assert account.calls["dispatch"] == 0
@@ -96,12 +102,12 @@ def test_when_all_are_refused_nothing_is_dispatched(campaign, account):
 def test_what_was_not_taken_is_tried_again_after_a_pause(campaign, account, step, done):
     run = sending.run(campaign, people=3)
     account.fail(step, NotTaken("too_many_requests", retry_after=90), done=done)
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.PENDING: 3}
     run.refresh_from_db()
     assert run.waiting_for == "provider"
     assert run.not_before > timezone.now() + timedelta(seconds=60)
-    delivery.send(run.pk)
+    sending.send(run)
     assert not account.ledger, "nobody is claimed during the pause"
     again(run)
     settle(run, 2)
@@ -127,7 +133,7 @@ def test_pauses_grow_while_the_provider_is_away(campaign, account):
 def test_an_unclear_dispatch_is_settled_by_asking(campaign, account, done):
     run = sending.run(campaign, people=3)
     account.fail("dispatch", provider.unclear(), done=done)
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.UNKNOWN: 3}
     again(run)
     assert account.calls["dispatch"] == 1, "nobody unknown is sent to again"
@@ -143,7 +149,7 @@ def test_what_the_provider_cannot_tell_stays_unknown(campaign, account):
     account.can_recall = False
     run = sending.run(campaign, people=3)
     account.fail("dispatch", provider.unclear())
-    delivery.send(run.pk)
+    sending.send(run)
     settle(run)
     assert sending.counts(run) == {R.UNKNOWN: 3}
     assert account.calls["dispatch"] == 1
@@ -159,7 +165,7 @@ def test_a_provider_that_does_not_account_for_everybody_is_not_told_to_send(camp
         return type(loaded)(dict(list(loaded.message_ids.items())[1:]), loaded.refused)
 
     monkeypatch.setattr(provider.InProcessMessenger, "load", forgetful)
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.PENDING: 3}
     assert account.calls["dispatch"] == 0
 
@@ -168,19 +174,19 @@ def test_a_provider_that_does_not_account_for_everybody_is_not_told_to_send(camp
 def test_a_fault_of_the_set_up_stops_the_campaign_and_says_why(campaign, account, step):
     run = sending.run(campaign, people=3)
     account.fail(step, Stopped("out_of_balance"))
-    delivery.send(run.pk)
+    sending.send(run)
     campaign.refresh_from_db()
     assert (campaign.state, campaign.brake) == (CampaignState.INACTIVE, "out_of_balance")
     assert sending.counts(run) == {R.PENDING: 3}
     assert CampaignEvent.objects.get().details["code"] == "out_of_balance"
-    delivery.send(run.pk)
+    sending.send(run)
     assert not account.ledger
 
 
 def test_a_project_that_is_not_connected_any_more_stops_the_campaign(campaign, account):
     run = sending.run(campaign, people=3)
     account.is_connected = False
-    delivery.send(run.pk)
+    sending.send(run)
     assert Campaign.objects.get().brake == "not_connected"
     assert sending.counts(run) == {R.PENDING: 3}
 
@@ -188,7 +194,7 @@ def test_a_project_that_is_not_connected_any_more_stops_the_campaign(campaign, a
 def test_a_refusal_that_blames_the_set_up_stops_the_campaign(campaign, account):
     run = sending.run(campaign, people=3)
     account.refuses = {"+821020000002": provider.BAD_PROFILE}
-    delivery.send(run.pk)
+    sending.send(run)
     assert Campaign.objects.get().brake == "profile_unusable"
     assert sending.counts(run) == {R.PENDING: 3}
     assert not account.ledger
@@ -204,7 +210,7 @@ def test_a_pause_bites_before_the_batch_in_hand_is_sent(campaign, account, step)
             Campaign.objects.update(state=CampaignState.INACTIVE)
 
     account.before = pause
-    delivery.send(run.pk)
+    sending.send(run)
     account.before = None
     assert sending.counts(run).get(R.PENDING, 0) == (15 if step == "open" else 25)
     assert len(account.ledger) == (10 if step == "open" else 0)
@@ -222,37 +228,61 @@ def test_a_pause_after_the_intent_stops_at_the_next_batch(campaign, account):
             Campaign.objects.update(state=CampaignState.INACTIVE)
 
     account.before = pause
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.ACCEPTED: 10, R.PENDING: 15}
 
 
 def test_a_run_that_is_not_meant_to_go_yet_does_not_go(campaign, account):
     run = sending.run(campaign, people=3, not_before=timezone.now() + timedelta(hours=1))
-    delivery.send(run.pk)
+    sending.send(run)
     for state in (RunState.QUEUED, RunState.FREEZING, RunState.DONE, RunState.CANCELLED):
-        delivery.send(sending.run(campaign, state, people=3).pk)
+        sending.send(sending.run(campaign, state, people=3))
     draft = sending.campaign(campaign.project, CampaignState.DRAFT)
-    delivery.send(sending.run(draft, people=3).pk)
+    sending.send(sending.run(draft, people=3))
     assert not account.ledger
-    delivery.send(sending.run(draft, people=3, kind=RunKind.TEST).pk)
+    sending.send(sending.run(draft, people=3, kind=RunKind.TEST))
     assert len(account.ledger) == 3
 
 
-def test_workers_of_an_older_wave_stay_away(campaign, account):
-    run = sending.run(campaign, people=3, wave=5)
-    delivery.send(run.pk, wave=4)
-    assert not account.ledger
-    delivery.send(run.pk, wave=5)
-    assert len(account.ledger) == 3
-
-
-def test_so_many_hands_are_enough(campaign, account):
-    run = sending.run(campaign, people=3)
+# -- Whose turn it is -------------------------------------------------------------------------------------------------
+def test_a_worker_looks_for_whoever_is_most_in_need(campaign, account, world, after_commit):
     later = timezone.now() + timedelta(hours=1)
+    busy, waiting, full = (sending.run(campaign, people=2, first=10 * n) for n in range(3))
+    sending.batch(busy, lease_until=later)
     for _ in range(delivery.HANDS):
-        sending.batch(run, lease_until=later)
-    delivery.send(run.pk)
-    assert not account.ledger
+        sending.batch(full, lease_until=later)
+    other = sending.campaign(world.project)
+    resting = sending.run(other, people=2, not_before=later)
+    paused = sending.run(sending.campaign(world.project, CampaignState.INACTIVE), people=2)
+    test = sending.run(other, people=2, kind=RunKind.TEST)
+    order = []
+    account.before = lambda step: step == "dispatch" and order.append(Batch.objects.latest("created_at").run_id)
+    with after_commit(execute=True):
+        delivery.work()
+    assert order == [test.pk, waiting.pk, busy.pk]
+    for one in (resting, paused, full):
+        assert sending.counts(one) == {R.PENDING: 2}
+    assert account.nudged == [], "there is nothing left to do"
+
+
+def test_a_worker_whose_time_is_up_lets_others_have_their_turn(campaign, account, monkeypatch, after_commit):
+    sending.run(campaign, people=25)
+    monkeypatch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 3 * account.calls["dispatch"]))
+    with after_commit(execute=True):
+        delivery.work(seconds=5)
+    assert len(account.ledger) == 20
+    assert account.nudged == [("campaigns.send", {})]
+
+
+def test_the_sweep_wakes_workers_where_somebody_waits(campaign, account, after_commit):
+    run = sending.run(campaign, people=2, not_before=sending.long_ago(), waiting_for="provider")
+    with after_commit(execute=True):
+        assert delivery.sweep() == 1
+    assert account.nudged[0] == ("campaigns.send", {})
+    run.refresh_from_db()
+    assert (run.not_before, run.waiting_for) == (None, "")
+    sending.send(run)
+    assert delivery.sweep() == 0
 
 
 # -- The law, asked again ---------------------------------------------------------------------------------------------
@@ -279,7 +309,7 @@ def test_opt_out_consent_and_deletion_count_at_the_last_moment(ad, account, day)
     OptOut.objects.create(project=ad.project, phone="+821020000000", source="own")
     type(profiles[1]).objects.filter(pk=profiles[1].pk).update(marketing_consent=False)
     profiles[2].delete()
-    delivery.send(run.pk)
+    sending.send(run)
     rows = Recipient.objects.filter(run=run).order_by("pk")
     assert [(one.state, one.reason) for one in rows] == [
         (R.SKIPPED, "opted_out"),
@@ -295,7 +325,7 @@ def test_information_asks_for_no_consent(campaign, account, day):
     with_profiles(run, marketing_consent=False)
     OptOut.objects.create(project=campaign.project, phone="+821020000000", source="own")
     day(23)
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.ACCEPTED: 2}
 
 
@@ -309,7 +339,7 @@ def test_somebody_refuses_while_the_batch_is_in_hand(ad, account, day):
             OptOut.objects.get_or_create(project=ad.project, phone="+821020000001", defaults={"source": "own"})
 
     account.before = refuse
-    delivery.send(run.pk)
+    sending.send(run)
     settle(run, 1)
     assert set(account.times) == {"+821020000000", "+821020000002"}
     assert account.groups["G0"].state == "deleted"
@@ -325,7 +355,7 @@ def test_the_night_makes_an_advertisement_wait_for_eight(ad, account, day):
             day(20, 56)
 
     account.before = night_falls
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.ACCEPTED: 10, R.PENDING: 15}
     run.refresh_from_db()
     eight = datetime(2026, 7, 1, 23, tzinfo=UTC)
@@ -347,7 +377,7 @@ def test_nine_in_the_evening_comes_between_claim_and_dispatch(ad, account, day):
             day(21)
 
     account.before = night_falls
-    delivery.send(run.pk)
+    sending.send(run)
     assert not account.ledger
     assert sending.counts(run) == {R.PENDING: 3}
     assert Run.objects.get(pk=run.pk).waiting_for == "night"
@@ -358,7 +388,7 @@ def test_whoever_agreed_to_the_night_gets_it_and_the_others_wait(ad, account, da
     profiles = with_profiles(run)
     type(profiles[0]).objects.filter(pk__in=[profiles[1].pk, profiles[3].pk]).update(night_consent=True)
     day(23)
-    delivery.send(run.pk)
+    sending.send(run)
     assert set(account.times) == {"+821020000001", "+821020000003"}
     assert sending.counts(run) == {R.ACCEPTED: 2, R.PENDING: 2}
     assert Run.objects.get(pk=run.pk).waiting_for == "night"
@@ -370,7 +400,7 @@ def test_kakao_takes_no_advertising_at_night_from_anybody(world, account, day):
     run = sending.run(ad, people=2)
     with_profiles(run, night_consent=True)
     day(20, 46)
-    delivery.send(run.pk)
+    sending.send(run)
     assert not account.ledger
     assert Run.objects.get(pk=run.pk).waiting_for == "night"
 
@@ -380,7 +410,7 @@ def test_where_the_project_says_so_the_night_drops_the_rest(ad, account, day):
     run = sending.run(ad, people=3)
     with_profiles(run)
     day(22)
-    delivery.send(run.pk)
+    sending.send(run)
     assert set(Recipient.objects.filter(run=run).values_list("state", "reason")) == {(R.SKIPPED, "night")}
     assert Run.objects.get(pk=run.pk).state == RunState.DONE
 
@@ -393,7 +423,7 @@ def test_everybody_reads_their_own_values(world, account):
     people = Recipient.objects.filter(run=run)
     people.filter(external_id="user_0000000").update(values={"$name": "김하늘"})
     people.filter(external_id="user_0000001").update(values={"$name": "이바다"})
-    delivery.send(run.pk)
+    sending.send(run)
     assert {one.to: one.text for one in account.ledger} == {
         "+821020000000": "김하늘님, 도착했습니다.",
         "+821020000001": "이바다님, 도착했습니다.",
@@ -411,7 +441,7 @@ def test_a_fault_of_ours_with_one_person_holds_up_nobody_else(campaign, account,
 
     monkeypatch.setattr(delivery, "message_for", faulty)
     run = sending.run(campaign, people=3)
-    delivery.send(run.pk)
+    sending.send(run)
     assert sending.counts(run) == {R.ACCEPTED: 2, R.REFUSED: 1}
     assert Recipient.objects.get(run=run, state=R.REFUSED).code == "console"
 
@@ -419,6 +449,6 @@ def test_a_fault_of_ours_with_one_person_holds_up_nobody_else(campaign, account,
 def test_a_message_that_cannot_be_read_stops_the_campaign(world, account):
     campaign = sending.campaign(world.project, message=sending.TEXT | {"text": "{{ user["})
     run = sending.run(campaign, people=3)
-    delivery.send(run.pk)
+    sending.send(run)
     assert Campaign.objects.get().brake == "content"
     assert sending.counts(run) == {R.PENDING: 3}

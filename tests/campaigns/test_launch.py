@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from campaigns import delivery, finish, freeze, launch, recipients, retry
+from campaigns import finish, freeze, launch, recipients, retry
 from campaigns.audience import plan
 from campaigns.history import words_of
 from campaigns.launch import CannotLaunch
@@ -390,7 +390,7 @@ def test_cancelling_leaves_out_who_waits_and_keeps_what_was_handed_over(queued, 
     Batch.objects.all()
     run = prepared(queued)
     account.before = lambda step: step == "dispatch" and launch.cancel_run(run, by=by)
-    delivery.send(run.pk)
+    sending.send(run)
     account.before = None
     finish.tidy(run.pk)
     run.refresh_from_db()
@@ -407,7 +407,7 @@ def test_cancelling_leaves_out_who_waits_and_keeps_what_was_handed_over(queued, 
 def test_cancelling_before_the_intent_sends_to_nobody(queued, by, account, step):
     run = prepared(queued)
     account.before = lambda at: at == step and launch.cancel_run(run, by=by)
-    delivery.send(run.pk)
+    sending.send(run)
     account.before = None
     settle(run)
     finish.sweep()
@@ -422,7 +422,7 @@ def test_cancelling_before_the_intent_sends_to_nobody(queued, by, account, step)
 def test_a_cancelled_runs_unclear_batch_is_still_settled(queued, by, account):
     run = prepared(queued)
     account.fail("dispatch", provider.unclear())
-    delivery.send(run.pk)
+    sending.send(run)
     launch.cancel_run(run, by=by)
     finish.tidy(run.pk)
     assert sending.counts(run) == {R.UNKNOWN: 5}

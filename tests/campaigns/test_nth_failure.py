@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import pytest
 from django.db import OperationalError, connection
 
-from campaigns import delivery
 from campaigns.models import BatchState, Campaign, Recipient, RecipientState
 from integrations.messaging import NotTaken, Stopped
 from tests.campaigns import provider, sending
@@ -83,7 +82,7 @@ def failing_call(account, nth, error, *, done):
 def send_in_spite(run, fault):
     """A worker's slice and a sweep's round, cut short by whatever fails."""
     with fault:
-        for work in (lambda: delivery.send(run.pk), lambda: sending.settle(run, 1)):
+        for work in (lambda: sending.send(run), lambda: sending.settle(run, 1)):
             try:
                 work()
             except OperationalError:

@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from campaigns import arrows, delivery, reconcile
+from campaigns import arrows, reconcile
 from campaigns.models import (
     Batch,
     BatchState,
@@ -87,7 +87,7 @@ def test_one_batch_after_the_other_that_kills_its_worker_stops_the_campaign(camp
 def test_reports_settle_everybody_and_close_the_batch(campaign, account):
     run = sending.run(campaign, people=4)
     account.verdicts = {"+821020000001": provider.OFF, "+821020000002": provider.OPTED_OUT}
-    delivery.send(run.pk)
+    sending.send(run)
     ask(run)
     rows = Recipient.objects.filter(run=run).order_by("pk")
     assert [(one.state, one.reason, one.is_transient) for one in rows] == [
@@ -104,7 +104,7 @@ def test_reports_settle_everybody_and_close_the_batch(campaign, account):
 def test_questions_come_at_growing_intervals_and_end_after_four_days(campaign, account, monkeypatch):
     run = sending.run(campaign, people=2)
     account.default = provider.WAITING
-    delivery.send(run.pk)
+    sending.send(run)
     pauses = []
     for _ in range(12):
         ask(run)
@@ -122,7 +122,7 @@ def test_questions_come_at_growing_intervals_and_end_after_four_days(campaign, a
 
 def test_a_call_from_the_provider_only_makes_us_ask_sooner(campaign, account, world):
     run = sending.run(campaign, people=2)
-    delivery.send(run.pk)
+    sending.send(run)
     batch = Batch.objects.get(run=run)
     assert batch.ask_at > timezone.now()
     inbox.report("solapi", world.other_project.pk, [batch.handle])
@@ -137,7 +137,7 @@ def test_a_call_from_the_provider_only_makes_us_ask_sooner(campaign, account, wo
 
 def test_reports_that_lost_our_reference_are_known_by_the_providers_id(campaign, account, monkeypatch):
     run = sending.run(campaign, people=2)
-    delivery.send(run.pk)
+    sending.send(run)
     reports = provider.InProcessMessenger.reports
 
     def forgetful(self, handle):
@@ -154,7 +154,7 @@ def test_reports_that_lost_our_reference_are_known_by_the_providers_id(campaign,
 def test_repeated_reports_and_those_out_of_order_change_nothing(campaign, account):
     run = sending.run(campaign, people=3)
     account.verdicts = {"+821020000002": provider.WAITING}
-    delivery.send(run.pk)
+    sending.send(run)
     ask(run)
     before = list(Recipient.objects.order_by("pk").values())
     account.default = provider.OFF
@@ -164,7 +164,7 @@ def test_repeated_reports_and_those_out_of_order_change_nothing(campaign, accoun
 
 def test_a_provider_that_does_not_answer_is_asked_again_later(campaign, account):
     run = sending.run(campaign, people=2)
-    delivery.send(run.pk)
+    sending.send(run)
     account.fail("reports", NotTaken("timed_out", retry_after=500))
     ask(run)
     batch = Batch.objects.get(run=run)
@@ -176,7 +176,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_later(campaign, account)
 
 def test_two_who_ask_at_the_same_time_are_one(campaign, account):
     run = sending.run(campaign, people=2)
-    delivery.send(run.pk)
+    sending.send(run)
     Batch.objects.update(ask_at=sending.long_ago())
     batch = Batch.objects.get(run=run)
     account.before = lambda step: step == "reports" and reconcile.ask(batch.pk)
@@ -187,7 +187,7 @@ def test_two_who_ask_at_the_same_time_are_one(campaign, account):
 def first_batch_only(run, account):
     """Sends one batch; the rest waits as after a pause that has ended."""
     account.before = lambda step: step == "dispatch" and Campaign.objects.update(state=CampaignState.INACTIVE)
-    delivery.send(run.pk)
+    sending.send(run)
     account.before = None
     Campaign.objects.update(state=CampaignState.ACTIVE)
 
@@ -224,7 +224,7 @@ def test_too_many_refusals_keep_the_batch_from_being_sent(campaign, account, set
     settings.SENDING_BATCH = 40
     run = sending.run(campaign, people=80)
     account.refuses = {f"+821020000{n:03d}": provider.BAD_NUMBER for n in range(30)}
-    delivery.send(run.pk)
+    sending.send(run)
     assert Campaign.objects.get().brake == "failure_rate"
     assert not account.ledger
     assert sending.counts(run) == {R.REFUSED: 30, R.PENDING: 50}
@@ -257,7 +257,7 @@ def kakao(world, account):
 def test_whoever_kakao_does_not_reach_gets_the_text_once(kakao, account):
     run = sending.run(kakao, people=3, sends_fallback=True)
     account.verdicts = {"+821020000001": provider.NOT_ON_KAKAO}
-    delivery.send(run.pk)
+    sending.send(run)
     assert Run.objects.get(pk=run.pk).state == RunState.SENDING, "a failure may still be reported"
     assert {one.kind for one in account.ledger} == {"alimtalk"}
     assert all(one.fallback is None for one in account.ledger)
@@ -277,7 +277,7 @@ def test_whoever_kakao_does_not_reach_gets_the_text_once(kakao, account):
 def test_a_text_that_fails_too_is_the_end_of_it(kakao, account):
     run = sending.run(kakao, people=1, sends_fallback=True)
     account.default = provider.NOT_ON_KAKAO
-    delivery.send(run.pk)
+    sending.send(run)
     settle(run)
     assert [one.kind for one in account.ledger] == ["alimtalk", "sms"]
     assert sending.counts(run) == {R.FAILED: 1}
@@ -286,7 +286,7 @@ def test_a_text_that_fails_too_is_the_end_of_it(kakao, account):
 def test_what_the_provider_itself_is_unsure_of_gets_no_text(kakao, account):
     run = sending.run(kakao, people=1, sends_fallback=True)
     account.default = Verdict(Outcome.UNCERTAIN, Reason.NO_REPORT)
-    delivery.send(run.pk)
+    sending.send(run)
     settle(run)
     assert [one.kind for one in account.ledger] == ["alimtalk"]
     assert sending.counts(run) == {R.ACCEPTED: 1}
@@ -311,7 +311,7 @@ def test_two_reapers_and_four_senders_at_once_send_to_everybody_once(world, acco
         finally:
             connections.close_all()
 
-    jobs = [lambda: delivery.send(run.pk)] * 4 + [reconcile.reap] * 2
+    jobs = [lambda: sending.send(run)] * 4 + [reconcile.reap] * 2
     threads = [threading.Thread(target=work, args=(job,)) for job in jobs]
     for one in threads:
         one.start()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaigns import delivery, freeze, trial
+from campaigns import freeze, trial
 from campaigns.launch import CannotLaunch
 from campaigns.models import (
     Campaign,
@@ -45,7 +45,7 @@ def by(world):
 def sent(campaign, by, to=("010-2000-0009",), **more):
     run = trial.send_test(campaign, to=to, by=by, **more)
     freeze.prepare(run.pk)
-    delivery.send(run.pk)
+    sending.send(run)
     run.refresh_from_db()
     return run
 
