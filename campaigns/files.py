@@ -3,11 +3,19 @@
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from itertools import islice
 from typing import Any, BinaryIO
 
 from django.utils.translation import gettext_lazy as _
 
+from notifly_console.lib import phone
+from notifly_console.lib.masking import mask_contacts, mask_phone
+
+PHONE_COLUMN = "phone_number"
 MOST_BYTES = 30_000_000
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 100
@@ -129,3 +137,49 @@ def _delimiter(text: io.TextIOWrapper) -> str:
     text.seek(0)
     outside = "".join(first.split('"')[::2])
     return max(DELIMITERS, key=lambda one: (outside.count(one), one == ","))
+
+
+# -- Columns ----------------------------------------------------------------------------------------------------------
+_SOUNDS_LIKE_PHONE = re.compile(r"phone|mobile|cell|\btel|\bhp\b|전화|휴대|핸드폰|연락처|번호", re.IGNORECASE)
+_MANY_DIGITS = re.compile(r"[0-9](?:\D?[0-9]){4}").search
+
+
+def column_names(cells: Sequence[str]) -> list[str]:
+    """The names of the columns, "" for those without (a spreadsheet's empty columns)."""
+    names = [" ".join(cell.split()) for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    if len(names) > MOST_COLUMNS:
+        raise BadFile("too_many_columns", most=str(MOST_COLUMNS))
+    for name, count in Counter(names).items():
+        if len(name) > LONGEST_NAME:
+            raise BadFile("long_column", name=name[:40])
+        if name and count > 1:
+            raise BadFile("same_column", name=name)
+    return names
+
+
+def phone_place(names: Sequence[str], wanted: str, rows: Iterator[list[str]]) -> int:
+    """Which column holds the numbers. Raises BadFile, with the names of those that might be meant."""
+    plain = [_plain(name) for name in names]
+    if names and _plain(wanted) in plain:
+        return plain.index(_plain(wanted))
+    sample = list(islice(rows, 50))
+    filled = [sum(len(row) > place and phone.normalise(row[place]).e164 is not None for row in sample)
+              for place in range(len(names))]  # fmt: skip
+    near = [name for name, count in zip(names, filled, strict=True) if name and count * 2 > len(sample)]
+    near += [name for name in names if _SOUNDS_LIKE_PHONE.search(name)]
+    near = list(dict.fromkeys([*near, *get_close_matches(wanted, names, n=3)]))[:3]
+    if near:
+        raise BadFile("near_phone_column", wanted=wanted, near=near)
+    raise BadFile("no_phone_column", wanted=wanted, columns=[name for name in names if name][:10])
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_\-]", "", name).casefold()
+
+
+def masked_cell(text: str) -> str:
+    """What stood in a cell, as everybody may see it."""
+    text = " ".join(text.split())[:40]
+    return mask_phone(text) if _MANY_DIGITS(text) else mask_contacts(text)

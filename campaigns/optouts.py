@@ -6,24 +6,32 @@ each advertisement) and from single answers of the provider (`record_refusal`). 
 back shorter is no sign that somebody wants advertising again.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import structlog
 from django.db import transaction
 from django.http import HttpRequest
 
+from campaigns.files import PHONE_COLUMN, BadFile, Rows, column_names, masked_cell, phone_place
 from campaigns.models import OptOut, OptOutSource
+from integrations import senders
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
+from notifly_console.celery import app
+from notifly_console.lib.nudge import nudge
 from notifly_console.lib.phone import PREFIX, REASONS, mobile, normalise
 from notifly_console.tenancy.models import Project
 
 log = structlog.get_logger(__name__)
 
+PULL = app.signature("campaigns.pull_opt_outs")
 AT_ONCE = 1_000
+EXAMPLES = 1_000
 
 
 class BadNumber(Exception):
@@ -71,6 +79,52 @@ def add(
     return row, is_new
 
 
+@dataclass(frozen=True)
+class Imported:
+    """What became of a file's rows. `examples`: [row number, reason, what stood there, masked] of the first refused."""
+
+    added: int
+    known: int
+    refused: dict[str, int]
+    examples: list[tuple[int, str, str]]
+
+
+def import_file(project: Project, file: BinaryIO, *, actor: Any = None, request: HttpRequest | None = None) -> Imported:
+    """Adds the numbers of a CSV file: of its column `phone_number`, or where it names no columns, of the first one with
+    numbers. Raises BadFile, and then adds nothing."""
+    good: dict[str, None] = {}
+    refused: Counter[str] = Counter()
+    examples: list[tuple[int, str, str]] = []
+    for row, cell in _cells(Rows(file)):
+        e164, raw, reason = normalise(cell)
+        if e164 is not None:
+            good[e164] = None
+            continue
+        refused[reason] += 1
+        if len(examples) < EXAMPLES:
+            examples.append((row, reason, masked_cell(raw)))
+    with transaction.atomic():
+        _seen, new = keep(project, good, OptOutSource.IMPORT, by=_who(actor))
+        record(Action.OPT_OUTS_IMPORTED, project_id=project.pk, actor=actor, request=request, added=new)
+    return Imported(new, len(good) - new, dict(refused), examples)
+
+
+def _cells(rows: Rows) -> Iterator[tuple[int, str]]:
+    """The number of each row, and the cell that should hold a phone number."""
+    found = iter(rows)
+    first = next(found)
+    at = next((place for place, cell in enumerate(first) if normalise(cell).e164), None)
+    if at is not None:
+        yield 1, first[at]
+    else:
+        names = column_names(first)
+        at = 0 if len(names) == 1 else phone_place(names, PHONE_COLUMN, found)
+    for cells in found:
+        yield rows.number, cells[at] if at < len(cells) else ""
+    if rows.number < 2 and not normalise(first[at]).e164:
+        raise BadFile("no_rows")
+
+
 def remove(row: OptOut, *, actor: Any = None, request: HttpRequest | None = None) -> None:
     """Takes a number off the list: advertising may reach it again, if its owner consented. The log keeps who did."""
     with transaction.atomic():
@@ -98,6 +152,21 @@ def keep(
 
 
 # -- The provider -----------------------------------------------------------------------------------------------------
+def pull_from_provider(project: Project) -> tuple[int, int]:
+    """Takes over who refused at the provider's 080 service: how many, and how many of them are new. Raises NotTaken,
+    Stopped (as `senders.catalogue_of`)."""
+    with senders.catalogue_of(project) as catalogue:
+        return keep(project, catalogue.opt_outs(), OptOutSource.PROVIDER)
+
+
+def pull_all() -> int:
+    """The same for every project that has a sender, each by a task of its own. Returns how many."""
+    projects = senders.projects()
+    for project_id in projects:
+        nudge(PULL, project_id=project_id.hex)
+    return len(projects)
+
+
 def record_refusal(project: Project, phone: str) -> None:
     """The provider wouldn't send to this number (E.164), because its owner refused: our list must know."""
     OptOut.objects.get_or_create(project=project, phone=phone, defaults={"source": OptOutSource.PROVIDER})

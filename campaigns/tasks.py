@@ -1,8 +1,13 @@
 """What workers are woken for. The rows say what is to be done; a task that finds nothing to do is done."""
 
+import structlog
 from celery import shared_task
 
-from campaigns import delivery, finish, freeze, launch, reconcile
+from campaigns import delivery, finish, freeze, launch, optouts, reconcile
+from integrations.messaging import SendError
+from notifly_console.tenancy.models import Project
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="campaigns.prepare", max_retries=2)
@@ -37,6 +42,26 @@ def sweep() -> None:
     freeze.sweep()
     delivery.sweep()
     finish.sweep()
+
+
+@shared_task(name="campaigns.pull_all_opt_outs", max_retries=0)
+def pull_all_opt_outs() -> None:
+    """Asks for each project who refused at its provider."""
+    optouts.pull_all()
+
+
+@shared_task(name="campaigns.pull_opt_outs", max_retries=0)
+def pull_opt_outs(*, project_id: str) -> None:
+    """The same for one project. What fails is tried again with the next round, and before each advertisement anyway."""
+    project = Project.objects.filter(pk=project_id).first()
+    if project is None:
+        return
+    try:
+        seen, new = optouts.pull_from_provider(project)
+    except SendError as error:
+        log.warning("opt_outs_not_pulled", project=project.hex, code=error.code)
+        return
+    log.info("opt_outs_pulled", project=project.hex, seen=seen, new=new)
 
 
 @shared_task(name="campaigns.prune", max_retries=0)

@@ -6,37 +6,31 @@ number them: the names of the columns are row 1. A cell stays text: nothing in i
 a formula is made harmless where it is exported again.
 """
 
-import re
 import zlib
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 from pyroaring import BitMap, BitMap64
 
-from campaigns.files import LONGEST_NAME, MOST_COLUMNS, BadFile, Rows
+from campaigns.files import PHONE_COLUMN, BadFile, Rows, column_names, masked_cell, phone_place
 from campaigns.models import Upload
 from cohorts.membership import dumped
 from notifly_console.lib import consent, phone
 from notifly_console.lib.digits import as_bytes
-from notifly_console.lib.masking import mask_contacts, mask_phone
 from notifly_console.lib.phone import PREFIX
 from notifly_console.tenancy.models import Project
 
-PHONE_COLUMN = "phone_number"
 CONSENT_COLUMN = "marketing_consent"
 """Where a file has it, it says who consented to advertising; where it hasn't, the project's own profiles do."""
 EXAMPLES = 1_000
 SHIFTED = "shifted"
 """Reason of a row with more cells than there are columns: a comma somewhere made one cell two, and what follows would
 go to the wrong places."""
-_SOUNDS_LIKE_PHONE = re.compile(r"phone|mobile|cell|\btel|\bhp\b|전화|휴대|핸드폰|연락처|번호", re.IGNORECASE)
-_MANY_DIGITS = re.compile(r"[0-9](?:\D?[0-9]){4}").search
 
 
 def read_csv(project: Project, name: str, file: BinaryIO, by: str, *, phone_column: str = PHONE_COLUMN) -> Upload:
@@ -94,14 +88,14 @@ class _Taken:
     def refuse(self, row: int, reason: str, stood_there: str) -> None:
         self.reasons[reason] += 1
         if len(self.examples) < EXAMPLES:
-            self.examples.append([row, reason, _masked(stood_there)])
+            self.examples.append([row, reason, masked_cell(stood_there)])
 
 
 def _take(rows: Rows, phone_column: str) -> _Taken:
     found = iter(rows)
-    names = _columns(next(found, []))
+    names = column_names(next(found, []))
     taken = _Taken([name for name in names if name])
-    at = _place_of(phone_column, names, found)
+    at = phone_place(names, phone_column, found)
     agrees = names.index(CONSENT_COLUMN) if CONSENT_COLUMN in names else None
     if agrees is not None:
         taken.consented = BitMap()
@@ -132,47 +126,6 @@ def _take(rows: Rows, phone_column: str) -> _Taken:
     if not taken.digits and not taken.reasons:
         raise BadFile("no_rows")
     return taken
-
-
-def _columns(cells: Sequence[str]) -> list[str]:
-    """The names of the columns, "" for those without (a spreadsheet's empty columns)."""
-    names = [" ".join(cell.split()) for cell in cells]
-    while names and not names[-1]:
-        names.pop()
-    if len(names) > MOST_COLUMNS:
-        raise BadFile("too_many_columns", most=str(MOST_COLUMNS))
-    for name, count in Counter(names).items():
-        if len(name) > LONGEST_NAME:
-            raise BadFile("long_column", name=name[:40])
-        if name and count > 1:
-            raise BadFile("same_column", name=name)
-    return names
-
-
-def _place_of(wanted: str, names: Sequence[str], rows: Iterator[list[str]]) -> int:
-    """Which column holds the numbers. Raises BadFile, with the names of those that might be meant."""
-    plain = [_plain(name) for name in names]
-    if names and _plain(wanted) in plain:
-        return plain.index(_plain(wanted))
-    sample = [cells for cells, _n in zip(rows, range(50), strict=False)]
-    filled = [sum(len(row) > place and phone.normalise(row[place]).e164 is not None for row in sample)
-              for place in range(len(names))]  # fmt: skip
-    near = [name for name, count in zip(names, filled, strict=True) if name and count * 2 > len(sample)]
-    near += [name for name in names if _SOUNDS_LIKE_PHONE.search(name)]
-    near = list(dict.fromkeys([*near, *get_close_matches(wanted, names, n=3)]))[:3]
-    if near:
-        raise BadFile("near_phone_column", wanted=wanted, near=near)
-    raise BadFile("no_phone_column", wanted=wanted, columns=[name for name in names if name][:10])
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]", "", name).casefold()
-
-
-def _masked(text: str) -> str:
-    """What stood in a cell, as everybody may see it."""
-    text = " ".join(text.split())[:40]
-    return mask_phone(text) if _MANY_DIGITS(text) else mask_contacts(text)
 
 
 # -- What was read ----------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -89,6 +90,11 @@ def row_of(project: Project) -> Connection | None:
 def is_connected(project: Project) -> bool:
     """Whether a sender is registered."""
     return row_of(project) is not None
+
+
+def projects() -> list[UUID]:
+    """Every project that has a sender."""
+    return list(Connection.objects.filter(kind=ConnectionKind.SOLAPI).values_list("project_id", flat=True))
 
 
 def registered_channels(project: Project) -> set[Channel]:

@@ -47,6 +47,7 @@ app.conf.update(
         "campaigns.send": {"queue": "send"},
         "campaigns.tidy": {"queue": "reconcile"},
         "campaigns.ask": {"queue": "reconcile"},
+        "campaigns.pull_opt_outs": {"queue": "reconcile"},
     },
     beat_schedule={
         "take up refreshes that are due or whose worker died": {
@@ -77,6 +78,11 @@ app.conf.update(
         "forget calls from outside that were settled": {
             "task": "integrations.prune",
             "schedule": 3600.0,
+            "options": {"expires": 3600},
+        },
+        "ask the providers who refused advertising": {
+            "task": "campaigns.pull_all_opt_outs",
+            "schedule": 21_600.0,
             "options": {"expires": 3600},
         },
         "let the rows of deleted campaigns follow them": {

@@ -1,13 +1,20 @@
 """수신거부: who refused, from wherever we know it."""
 
+import io
 from typing import Any
 
 import pytest
 
-from campaigns import optouts
+from campaigns import optouts, tasks
+from campaigns.files import BadFile
 from campaigns.models import OptOut, OptOutSource
 from campaigns.optouts import BadNumber
+from integrations import senders
+from integrations.messaging import Stopped
+from integrations.sandbox import accounts
+from integrations.senders import SolapiSettings
 from notifly_console.audit.models import Entry
+from notifly_console.lib import nudge
 
 
 @pytest.mark.django_db
@@ -44,3 +51,86 @@ def test_a_refusal_that_we_know_keeps_its_source(world: Any) -> None:
     optouts.add(world.project, "01022223333")
     optouts.record_refusal(world.project, "+821022223333")
     assert OptOut.objects.get().source == "own"
+
+
+# -- Files ------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "text",
+    [
+        "phone_number\n010-2222-0000\n01022220001\n",
+        "이름,phone_number\n김,010-2222-0000\n이,01022220001\n",
+        "수신거부 번호\n010-2222-0000\n1022220001\n",
+        "010-2222-0000\n01022220001\n",
+        "김하나,010-2222-0000\n이둘,01022220001\n",
+    ],
+    ids=["named", "among others", "only one", "without names", "without names, second"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp949"])
+def test_a_file_of_numbers_is_taken_however_it_names_them(world: Any, text: str, encoding: str) -> None:
+    done = optouts.import_file(world.project, io.BytesIO(text.encode(encoding)), actor=world.people["marketer"])
+    assert (done.added, done.known, done.refused) == (2, 0, {})
+    rows = OptOut.objects.order_by("phone").values_list("phone", "source", "added_by")
+    who = "marketer@harutable.example"
+    assert list(rows) == [("+821022220000", "import", who), ("+821022220001", "import", who)]
+    entry = Entry.objects.get()
+    assert (entry.action, entry.details) == ("opt_outs_imported", {"added": 2})
+
+
+def test_what_a_file_repeats_or_cant_say_is_told_apart(world: Any) -> None:
+    optouts.add(world.project, "01022220000")
+    text = "phone_number\n01022220000\n01022220001\n01022220001\n02-222-3333\n\n홍길동\n"
+    done = optouts.import_file(world.project, io.BytesIO(text.encode()))
+    assert (done.added, done.known) == (1, 1)
+    assert done.refused == {"landline": 1, "not_a_number": 1}
+    assert done.examples == [(5, "landline", "*****3333"), (7, "not_a_number", "홍길동")]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", "empty"), ("phone_number\n", "no_rows"), ("a,b\n1,2\n", "no_phone_column")]
+)
+def test_a_file_without_numbers_adds_nothing(world: Any, text: str, code: str) -> None:
+    with pytest.raises(BadFile) as refused:
+        optouts.import_file(world.project, io.BytesIO(text.encode()))
+    assert refused.value.code == code
+    assert not OptOut.objects.exists()
+
+
+# -- The provider -----------------------------------------------------------------------------------------------------
+def connect(project: Any) -> None:
+    senders.register(project, SolapiSettings(accounts.SOLAPI_API_KEY), accounts.SOLAPI_API_SECRET)
+
+
+def test_who_refused_at_the_provider_is_taken_over_and_nobody_is_ever_taken_off(world: Any, sandbox: Any) -> None:
+    connect(world.project)
+    with senders.catalogue_of(world.project) as catalogue:
+        there = set(catalogue.opt_outs())
+    assert len(there) > 5
+    own = next(iter(there))
+    optouts.add(world.project, own)
+    optouts.add(world.project, "010-9999-9999")
+    assert optouts.pull_from_provider(world.project) == (len(there), len(there) - 1)
+    assert optouts.pull_from_provider(world.project) == (len(there), 0)
+    assert set(OptOut.objects.values_list("phone", flat=True)) == there | {"+821099999999"}
+    assert OptOut.objects.get(phone=own).source == "own"
+
+
+def test_each_project_with_a_sender_is_asked_by_a_task_of_its_own(
+    world: Any, sandbox: Any, monkeypatch: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    connect(world.project)
+    woken: list[Any] = []
+    monkeypatch.setattr(nudge, "_enqueue", lambda task, ids: woken.append((task.task, ids)))
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.pull_all_opt_outs()
+    assert woken == [("campaigns.pull_opt_outs", {"project_id": world.project.hex})]
+    tasks.pull_opt_outs(project_id=world.project.hex)
+    assert OptOut.objects.filter(project=world.project, source="provider").exists()
+
+
+def test_a_provider_that_doesnt_let_us_in_is_left_for_the_next_round(world: Any, sandbox: Any) -> None:
+    senders.register(world.project, SolapiSettings(accounts.SOLAPI_API_KEY), "another secret")
+    tasks.pull_opt_outs(project_id=world.project.hex)
+    tasks.pull_opt_outs(project_id=world.other_project.hex)
+    assert not OptOut.objects.exists()
+    with pytest.raises(Stopped):
+        optouts.pull_from_provider(world.project)
