@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from campaigns import limits
 from campaigns.characters import mended
-from campaigns.files import LONGEST_NAME, BadFile
+from campaigns.files import LONGEST_NAME, PHONE_COLUMN, BadFile
 from campaigns.forms import Refusals
 from campaigns.models import AudienceKind, Campaign, Picture
 from campaigns.pictures import measure
-from campaigns.uploads import PHONE_COLUMN, read_csv
+from campaigns.uploads import read_csv
 from integrations.messaging import Channel
 
 MOST_PICTURE_BYTES = limits.FRIENDTALK_PICTURE_BYTES
