@@ -6,7 +6,8 @@ known. Who leaves is neither made nor changed.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -32,25 +33,40 @@ class Sheet:
     """A page as it is to be taken: rows under the identities they are known by, and who can't be taken."""
 
     rows: list[Row]
-    reading: Reading
     unusable: list[Unusable]
     received: int
-    columns: frozenset[str] = field(default_factory=frozenset)
+    mended: int
+    """How many of them held what no database takes, and are taken without it."""
+    columns: frozenset[str]
     """The names of all properties that came."""
 
 
 def sheet_of(page: InboundPage, mapping: Mapping) -> Sheet:
     """What a kept page says. Raises CannotOpen when its key is gone."""
-    pushed = parse_page(inbox.body_of(page))
+    pushed = parse_page(inbox.body_of(page), is_known=True)
     rows, unusable, mended = members_of(pushed, mapping.columns)
-    columns = frozenset().union(*(row.properties for row in rows)) if rows else frozenset()
+    columns = frozenset(chain.from_iterable(row.properties for row in rows))
     rows = identity.known_as(page.project_id, rows, mapping.identity_column)
-    reading = read(rows, mapping)
-    for one in unusable:
+    return Sheet(rows, unusable, len(pushed.members), mended, columns)
+
+
+def together(sheets: Sequence[Sheet]) -> Sheet:
+    """Several pages of one session as one."""
+    return Sheet(
+        [row for sheet in sheets for row in sheet.rows],
+        [one for sheet in sheets for one in sheet.unusable],
+        sum(sheet.received for sheet in sheets),
+        sum(sheet.mended for sheet in sheets),
+        frozenset().union(*(sheet.columns for sheet in sheets)),
+    )
+
+
+def reading_of(sheet: Sheet, mapping: Mapping) -> Reading:
+    """Who the rows are."""
+    reading = read(sheet.rows, mapping)
+    for one in sheet.unusable:
         reading.refused[one.reason] = reading.refused.get(one.reason, 0) + 1
-    if mended:
-        reading.mended = mended
-    return Sheet(rows, reading, unusable, len(pushed.members), columns)
+    return reading
 
 
 def settle(project_id: UUID, sheet: Sheet, mapping: Mapping) -> None:
@@ -61,25 +77,27 @@ def settle(project_id: UUID, sheet: Sheet, mapping: Mapping) -> None:
 def take_in(project_id: UUID, sheet: Sheet, mapping: Mapping) -> tuple[BitMap64, Tally]:
     """Brings the page's people into the table, on top of what is known: their ids, and what became of them. To be
     called in a transaction."""
-    known = properties_of(project_id, sheet.reading.people)
-    reading = added_to(known, sheet.reading, mapping) if known else sheet.reading
+    reading = reading_of(sheet, mapping)
+    known = properties_of(project_id, reading.people)
+    reading = added_to(known, reading, mapping) if known else reading
     ids, tally = upsert(project_id, reading, mapping, BitMap64(), timezone.now())
     tally.received = sheet.received
     return ids, tally
 
 
-def find_leaving(road: PushRoad, project_id: UUID, sheet: Sheet) -> tuple[BitMap64, Tally]:
+def find_leaving(road: PushRoad, project_id: UUID, sheet: Sheet, mapping: Mapping) -> tuple[BitMap64, Tally]:
     """Whom a page of leavers means. One who isn't known has nothing to leave."""
-    found = find(project_id, sheet.reading.people)
+    reading = reading_of(sheet, mapping)
+    found = find(project_id, reading.people)
     ids = BitMap64([row[1] for row in found])
     names = {row[0] for row in found}
-    absent = {person.distinct_id for name, person in sheet.reading.people.items() if name not in names}
+    absent = {person.distinct_id for name, person in reading.people.items() if name not in names}
     if absent:
         ids |= _by_distinct_id(loaded(road.members), absent)
-    tally = Tally(duplicates=sheet.reading.duplicates, merged=sheet.reading.merged)
-    tally.refused = Counter(sheet.reading.refused)
+    tally = Tally(duplicates=reading.duplicates, merged=reading.merged)
+    tally.refused = Counter(reading.refused)
     tally.received, tally.unchanged = sheet.received, len(ids)
-    tally.dropped = len(sheet.reading.people) - len(ids)
+    tally.dropped = len(reading.people) - len(ids)
     return ids, tally
 
 

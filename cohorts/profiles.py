@@ -87,8 +87,6 @@ class Reading:
     refused: dict[str, int] = field(default_factory=dict)
     duplicates: int = 0
     merged: int = 0
-    mended: int = 0
-    """Values that held what no database takes, and were taken without it."""
 
 
 def read(rows: Sequence[Row], mapping: Mapping) -> Reading:

@@ -25,6 +25,7 @@ from cohorts.profiles import Mapping
 from cohorts.reach import reach_of
 from cohorts.sessions import OutOfPlace
 from cohorts.tally import Tally
+from cohorts.turn import few_collections
 from cohorts.upsert import commit_lazily
 from integrations import inbox, inlets
 from integrations.models import InboundKind, InboundPage, InboundState
@@ -40,6 +41,8 @@ log = structlog.get_logger(__name__)
 TAKE = app.signature("cohorts.take_pushed")
 TURN_SECONDS = 150.0
 PLACED_AT_ONCE = 50
+READ_AT_ONCE = 5
+MOST_BYTES_AT_ONCE = 8 * 1024 * 1024
 MOST_ATTEMPTS = 5
 """Claims in a row that committed nothing: then it is the next page that is at fault."""
 UNNOTICED_SECONDS = 5
@@ -81,7 +84,7 @@ def take(project_id: UUID | str, source_id: int, *, seconds: float = TURN_SECOND
     turn = Turn(cohort, mine, Mapping.of(inlets.mixpanel_settings(project)), time.monotonic() + seconds)
     with structlog.contextvars.bound_contextvars(road=cohort.screen_id, project=project.hex, fence=mine.fence):
         try:
-            with mine.beating():
+            with mine.beating(), few_collections():
                 _work(turn)
                 mine.release()
         except LeaseLost:
@@ -132,16 +135,29 @@ def _unread(cohort: Cohort) -> QuerySet[PushPage]:
     return waiting.select_related("session", "inbound").order_by("inbound_id")
 
 
+def _next_unread(cohort: Cohort) -> list[PushPage]:
+    """The next pages of one session, in the order in which they came; not more than fit into memory at once."""
+    waiting = list(_unread(cohort).defer("inbound__body")[:READ_AT_ONCE])
+    rows: list[PushPage] = []
+    size = 0
+    for row in waiting:
+        size += row.inbound.size
+        if rows and (row.session_id != rows[0].session_id or size > MOST_BYTES_AT_ONCE):
+            break
+        rows.append(row)
+    return rows
+
+
 def _work(turn: Turn) -> None:
     _drop_poison(turn)
     while not turn.is_over:
         pages = list(_new_pages(turn.project_id, turn.cohort.source_id).defer("body")[:PLACED_AT_ONCE])
         if pages:
             _place(turn, pages)
-        row = _unread(turn.cohort).first()
-        if row is not None:
-            _read(turn, row)
-            if sessions.is_complete(row.session):
+        rows = _next_unread(turn.cohort)
+        if rows:
+            _read(turn, rows)
+            if sessions.is_complete(rows[0].session):
                 _settle(turn)
         elif not pages and not _settle(turn):
             return
@@ -169,29 +185,40 @@ def _place(turn: Turn, pages: list[InboundPage]) -> None:
         _want_full(turn, wants_full)
 
 
-def _read(turn: Turn, row: PushPage) -> None:
-    """Brings a page's people into the table. Commits lazily: should the server fall, the page is read again."""
+def _read(turn: Turn, rows: list[PushPage]) -> None:
+    """Brings the people of some pages of a session into the table. Commits lazily: should the server fall, the pages
+    are read again."""
     reached("before_read")
+    session = rows[0].session
     try:
-        sheet = intake.sheet_of(row.inbound, turn.mapping)
+        sheets = [intake.sheet_of(row.inbound, turn.mapping) for row in rows]
     except CannotOpen:
-        _give_up(turn, row.session, "cannot_open")
+        _give_up(turn, session, "cannot_open")
         return
-    is_leaving = row.session.action == PushAction.REMOVE
+    whole = intake.together(sheets)
+    is_leaving = session.action == PushAction.REMOVE
     if not is_leaving:
-        intake.settle(turn.project_id, sheet, turn.mapping)
+        intake.settle(turn.project_id, whole, turn.mapping)
     with turn.claim.transaction(attempts=0):
         commit_lazily()
         if is_leaving:
-            ids, tally = intake.find_leaving(PushRoad.objects.get(pk=turn.cohort.pk), turn.project_id, sheet)
+            road = PushRoad.objects.get(pk=turn.cohort.pk)
+            ids, tally = intake.find_leaving(road, turn.project_id, whole, turn.mapping)
         else:
-            ids, tally = intake.take_in(turn.project_id, sheet, turn.mapping)
+            ids, tally = intake.take_in(turn.project_id, whole, turn.mapping)
         reached("in_read_after_profiles")
-        row.members, row.counts, row.is_read = dumped(ids), tally.as_json() | {"columns": sorted(sheet.columns)}, True
-        row.unusable = [[row.number, *one] for one in sheet.unusable[:UNUSABLE_SHOWN]]
-        row.save(update_fields=["members", "counts", "is_read", "unusable"])
+        _note(rows, sheets, ids, tally.as_json() | {"columns": sorted(whole.columns), "mended": whole.mended})
         reached("in_read_before_commit")
     reached("after_read")
+
+
+def _note(rows: list[PushPage], sheets: list[intake.Sheet], ids: BitMap64, counts: dict[str, Any]) -> None:
+    """What pages that were read together brought stands with the first of them: they are kept or dropped together."""
+    for row, sheet in zip(rows, sheets, strict=True):
+        row.is_read = True
+        row.unusable = [[row.number, *one] for one in sheet.unusable[:UNUSABLE_SHOWN]]
+    rows[0].members, rows[0].counts = dumped(ids), counts
+    PushPage.objects.bulk_update(rows, ["is_read", "unusable", "members", "counts"])
 
 
 def _drop_poison(turn: Turn) -> None:
@@ -292,13 +319,15 @@ def _gathered(turn: Turn, session: PushSession) -> tuple[BitMap64, dict[str, Any
     people, tally = BitMap64(), Tally()
     unusable: list[Any] = []
     columns: set[str] = set()
+    mended = 0
     for row in session.page_rows.order_by("number").iterator(chunk_size=100):
         people |= loaded(row.members)
         tally.add(Tally.of(row.counts))
         columns.update(row.counts.get("columns", ()))
+        mended += row.counts.get("mended", 0)
         unusable.extend(row.unusable[: UNUSABLE_SHOWN - len(unusable)])
     people = identity.resolved(turn.project_id, people, since=session.began_at)
-    return people, tally.as_json() | {"columns": sorted(columns)}, unusable
+    return people, tally.as_json() | {"columns": sorted(columns), "mended": mended}, unusable
 
 
 def _change(

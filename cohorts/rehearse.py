@@ -86,7 +86,7 @@ def _words(mapping: Mapping) -> str:
 def rehearse(page: InboundPage, mapping: Mapping) -> Report:
     """What taking the first hundred people of a page would do. Writes nothing. Raises CannotOpen."""
     sheet = intake.sheet_of(page, mapping)
-    people = dict(list(sheet.reading.people.items())[:SAMPLE])
+    people = dict(list(intake.reading_of(sheet, mapping).people.items())[:SAMPLE])
     known = {row[0] for row in find(page.project_id, people)}
     known |= _known_by_distinct_id(page.project_id, {name: one.distinct_id for name, one in people.items()})
     unknown = [name for name in people if name not in known]

@@ -80,7 +80,7 @@ def turn_of(refresh: Refresh, claim: Claim, connection: MixpanelConnection, ends
     holder = f"refresh:{refresh.pk.hex}"
     with Meter(account.region.value, account.project_id, holder=holder, background=True) as shared:
         meter = CountingMeter(shared)
-        with MixpanelClient(account, meter) as client, _few_collections():
+        with MixpanelClient(account, meter) as client, few_collections():
             turn = Turn(
                 *(refresh.pk, refresh.project_id, claim, client, mapping, ends_at),
                 notes=dict(refresh.receipt),
@@ -101,7 +101,7 @@ def _write_notes(turn: Turn) -> None:
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def few_collections() -> Iterator[None]:
     """Keeps the garbage collector from walking all the rows of a page for each few hundred of them: parsing takes
     half the time without it. Rows hold no cycles; what else made some is collected when the turn is over."""
     was_enabled = gc.isenabled()

@@ -16,8 +16,6 @@ import orjson
 import psycopg
 import structlog
 from django.db import IntegrityError, connection, transaction
-from django.db.models import TextField
-from django.db.models.functions import Cast
 from pyroaring import BitMap64
 
 from cohorts import facets
@@ -66,12 +64,21 @@ _REASONS = itemgetter(3, 4)
 def find(project_id: UUID, external_ids: Collection[str]) -> list[Known]:
     """The profiles of the project that have these external ids. (Plain tuples in the order of `Known`: making named
     ones would take as long as fetching them.)"""
+    return _select(", ".join(Known._fields), project_id, external_ids)
+
+
+def properties_of(project_id: UUID, external_ids: Collection[str]) -> dict[str, dict[str, Any]]:
+    """What is known of those of these people who have a profile, by external id."""
+    text = "properties::text" if connection.vendor == "postgresql" else "properties"
+    return {name: orjson.loads(body) for name, body in _select(f"external_id, {text}", project_id, external_ids)}
+
+
+def _select(columns: str, project_id: UUID, external_ids: Collection[str]) -> list[Any]:
     asked = orjson.dumps(list(external_ids)).decode()
-    columns = ", ".join(Known._fields)
     if connection.vendor == "postgresql":
         # One look into the unique index for each id, whatever the statistics say. Left to choose, the planner reads all
         # of the project's people while the table is young, and compares each with every id.
-        statement = f"""SELECT {columns} FROM jsonb_array_elements_text(%s::jsonb) AS asked (one), LATERAL (
+        statement = f"""SELECT found.* FROM jsonb_array_elements_text(%s::jsonb) AS asked (one), LATERAL (
             SELECT {columns} FROM {TABLE} WHERE project_id = %s AND external_id = asked.one OFFSET 0) AS found"""  # noqa: S608
         parameters = [asked, str(project_id)]
     else:
@@ -81,13 +88,6 @@ def find(project_id: UUID, external_ids: Collection[str]) -> list[Known]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()  # type: ignore[no-any-return]
-
-
-def properties_of(project_id: UUID, external_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """What is known of those of these people who have a profile, by external id."""
-    ids = [row[1] for row in find(project_id, external_ids)]
-    known = Profile.objects.filter(pk__in=ids).annotate(body=Cast("properties", TextField()))
-    return {name: orjson.loads(body) for name, body in known.values_list("external_id", "body")}
 
 
 def distinct_ids(ids: Iterable[int]) -> dict[int, str]:

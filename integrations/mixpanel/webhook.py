@@ -23,6 +23,8 @@ MOST_VALUES = 1_500_000
 MOST_PAGES = 1_000_000
 LONGEST_SESSION = 200
 LONGEST_NAME = 1000
+LONGEST_ID = 255
+SHOWN_ID = 60
 
 ID_NAMES = ("mixpanel_distinct_id", "$distinct_id", "distinct_id")
 OWN_NAMES = {
@@ -33,6 +35,7 @@ OWN_NAMES = {
     "last_name": "$last_name",
 }
 """The webhook's names for what profiles have under Mixpanel's own."""
+OWN = tuple(dict.fromkeys(OWN_NAMES.values()))
 
 _PIECE = 1 << 20
 _BRACKETS_ONLY = bytes(set(range(256)) - set(b"[]{}"))
@@ -41,6 +44,7 @@ _ESCAPE = re.compile(
     rb"|(?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
     rb"|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
+_NUL_OR_HALF = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _NUL = "\x00"
 
 
@@ -63,6 +67,8 @@ class PushedPage:
     pages: int
     integration_id: str
     members: list[Any]
+    is_clean: bool = False
+    """Whether no text in it holds a NUL, or half a surrogate pair, which is read as one."""
 
     def fingerprint(self) -> str:
         """SHA-256 of what the page says: the same for the same page in another order of keys."""
@@ -86,9 +92,9 @@ class PushedPage:
 
 
 # -- Bytes to a page --------------------------------------------------------------------------------------------------
-def parse_page(body: bytes) -> PushedPage:
-    """The page in `body`. Raises NotAPage."""
-    value = read_strictly(body)
+def parse_page(body: bytes, *, is_known: bool = False) -> PushedPage:
+    """The page in `body`. Raises NotAPage. One that `is_known` was parsed before, and isn't measured again."""
+    value = _read(body) if is_known else read_strictly(body)
     if not isinstance(value, dict):
         raise NotAPage("The body must be a JSON object.")
     action = value.get("action")
@@ -114,6 +120,7 @@ def parse_page(body: bytes) -> PushedPage:
         pages=pages,
         integration_id=_text(parameters.get("mixpanel_integration_id"), 40) or "",
         members=members,
+        is_clean=rb"\u" not in body or not _NUL_OR_HALF.search(body),
     )
 
 
@@ -167,14 +174,18 @@ def read_strictly(body: bytes) -> Any:
     infinity, not more values than a page can hold. Numbers beyond 64 bits come as strings of their digits; half a
     surrogate pair, which Python takes for text and no database does, comes as a NUL. Raises NotAPage."""
     names = _measure(body)
-    try:
-        value = _read_carefully(body) if has_huge_number(body) else _read_fast(body)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(body, error)
-        raise NotAPage(f"The body is not JSON in UTF-8: {reason}.") from None
+    value = _read(body)
     if names != _count_names(value):
         raise NotAPage("The body has the same name twice in one object.")
     return value
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return _read_carefully(body) if has_huge_number(body) else _read_fast(body)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else _reason(body, error)
+        raise NotAPage(f"The body is not JSON in UTF-8: {reason}.") from None
 
 
 def _measure(body: bytes) -> int:
@@ -269,9 +280,9 @@ class Unusable(NamedTuple):
 
 
 def members_of(page: PushedPage, kept: tuple[str, ...] = ()) -> tuple[list[Row], list[Unusable], int]:
-    """The members as rows of profiles under Mixpanel's own names, those that can't be taken, and how many values were
-    mended. `kept`: names that the project reads contacts from, which therefore stay what they are. What is empty says
-    nothing and is left out, so that it erases nothing."""
+    """The members as rows of profiles under Mixpanel's own names, those that can't be taken, and how many were mended.
+    `kept`: names that the project reads contacts from, which therefore stay what they are. What is empty says nothing
+    and is left out, so that it erases nothing."""
     rows: list[Row] = []
     unusable: list[Unusable] = []
     mended = 0
@@ -279,20 +290,18 @@ def members_of(page: PushedPage, kept: tuple[str, ...] = ()) -> tuple[list[Row],
     for place, member in enumerate(page.members, 1):
         distinct_id, reason = _identity(member)
         if reason:
-            unusable.append(Unusable(place, reason, distinct_id))
+            unusable.append(Unusable(place, reason, distinct_id[:SHOWN_ID]))
             continue
-        properties: dict[str, Any] = {}
-        for name, value in member.items():
-            if value is None or value == "" or name in ID_NAMES:
-                continue
-            if type(value) is not int and (clean := _clean(value)) is not value:
-                value, mended = clean, mended + 1
-            if _NUL in name:
-                name, mended = name.replace(_NUL, ""), mended + 1
-            if name in renamed:
-                properties.setdefault(renamed[name], value)
-            else:
-                properties[name] = value
+        if not page.is_clean and (clean := _clean(member)) is not member:
+            member, mended = clean, mended + 1
+        properties = {
+            renamed.get(name, name): value
+            for name, value in member.items()
+            if value is not None and value != "" and name not in ID_NAMES
+        }
+        if not renamed.keys().isdisjoint(member):
+            # What comes under its own name counts, wherever it stands.
+            properties.update({name: member[name] for name in OWN if member.get(name) not in (None, "")})
         rows.append(Row(distinct_id, properties))
     return rows, unusable, mended
 
@@ -311,7 +320,9 @@ def _identity(member: Any) -> tuple[str, str]:
     text = "" if value is None else str(value)
     if not text.strip():
         return "", "id_missing"
-    return (text.replace(_NUL, "\ufffd"), "id_broken") if _NUL in text else (text, "")
+    if _NUL in text:
+        return text.replace(_NUL, "\ufffd"), "id_broken"
+    return (text, "id_too_long") if len(text) > LONGEST_ID else (text, "")
 
 
 def _clean(value: Any) -> Any:
