@@ -261,10 +261,12 @@ def sentence(
     return Failure(code, str(title) % values, str(remedy) % values)
 
 
-def sending(code: str) -> Failure:
-    """The failure `code` of a sender, in the reader's language. A code that nobody knows gets a sentence as well."""
-    title, remedy = SENDING.get(code, _UNKNOWN)
-    values = {"code": code[:64]}
+def sending(code: str, *, minutes: int = 0) -> Failure:
+    """The failure `code` of a sender, in the reader's language; `minutes`: how far a clock is off. A code that nobody
+    knows gets a sentence as well."""
+    bare = SENDING.get(f"{code}:bare")
+    title, remedy = bare if bare and not minutes else SENDING.get(code, _UNKNOWN)
+    values = {"code": code[:64], "minutes": minutes}
     return Failure(code, str(title) % values, str(remedy) % values)
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -22,7 +21,8 @@ from integrations.budget import PER_HOUR, usage
 from integrations.columns import Offer, consent_columns, email_columns, phone_columns
 from integrations.connect import MixpanelConnection, client_of, opened
 from integrations.failures import values_of
-from integrations.http import Answer, Session, Unreachable, VendorError
+from integrations.http import Unreachable, VendorError
+from integrations.hurried import Hurried
 from integrations.mixpanel.client import HOSTS, MixpanelClient
 from integrations.mixpanel.errors import (
     HourlyBudgetSpent,
@@ -34,8 +34,7 @@ from integrations.mixpanel.errors import (
 from integrations.mixpanel.meter import Unmetered
 from integrations.mixpanel.schemas import ListedCohort, Me, Region
 from integrations.models import Connection
-from notifly_console.audit.actions import Action
-from notifly_console.audit.record import record
+from integrations.rungs import Rungs, keep
 from notifly_console.lib.crypto import CannotOpen
 
 SECONDS = 20.0
@@ -48,39 +47,19 @@ RUNGS = ("reach", "account", "project", "budget", "cohorts", "columns")
 
 
 @dataclass
-class Report:
-    """What a test found. `rungs`: by name, its state (ok, bad, skipped) and what there is to say about it;
-    `code` and `values` are those of `failures.sentence`, "" when all is well; `warnings` likewise."""
+class Report(Rungs):
+    """What a test found; of the columns, and in which other region the account was found."""
 
-    rungs: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-    code: str = ""
-    values: dict[str, Any] = field(default_factory=dict)
-    warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     found_region: str = ""
     phones: list[Offer] = field(default_factory=list)
     emails: list[Offer] = field(default_factory=list)
     consents: list[Offer] = field(default_factory=list)
     nights: list[Offer] = field(default_factory=list)
 
-    def ok(self, rung: str, **said: Any) -> None:
-        self.rungs[rung] = ("ok", said)
-
-    def bad(self, rung: str, code: str, **values: Any) -> None:
-        self.rungs[rung] = ("bad", {})
-        self.code, self.values = code, values
-
-    def skip(self, rung: str, **said: Any) -> None:
-        self.rungs[rung] = ("skipped", said)
-
     def as_json(self, *, by: str, now: datetime) -> dict[str, Any]:
         """As `Connection.health` keeps it."""
         return {
-            "at": now.isoformat(),
-            "by": by,
-            "code": self.code,
-            "values": self.values,
-            "warnings": [list(warning) for warning in self.warnings],
-            "rungs": [[name, *self.rungs.get(name, ("skipped", {}))] for name in RUNGS],
+            **self.found(RUNGS, by=by, now=now),
             "found_region": self.found_region,
             "sampled": self.phones[0].sampled if self.phones else 0,
             "offers": {
@@ -93,25 +72,13 @@ class Report:
 
 
 def check(row: Connection, *, actor: Any, request: HttpRequest | None = None) -> None:
-    """Tests a connection and keeps in the row what was found; if the connection was changed meanwhile, that is of no
-    more use and is dropped. Takes up to `SECONDS`."""
-    seen = row.updated_at
+    """Tests a connection and keeps in the row what was found. Takes up to `SECONDS`."""
     try:
         report = climb(opened(row))
     except CannotOpen:
         report = Report(code="cannot_open")
-    row.health = report.as_json(by=getattr(actor, "email", ""), now=timezone.now())
-    with transaction.atomic():
-        # Not by save(): a test is no change, and must not make one of somebody's open forms stale.
-        Connection.objects.filter(pk=row.pk, updated_at=seen).update(health=row.health)
-        record(
-            Action.CONNECTION_TESTED,
-            project_id=row.project_id,
-            actor=actor,
-            request=request,
-            target=str(row.kind),
-            result=report.code or "ok",
-        )
+    found = report.as_json(by=getattr(actor, "email", ""), now=timezone.now())
+    keep(row, found, actor=actor, request=request)
 
 
 class _Broken(Exception):
@@ -121,7 +88,7 @@ class _Broken(Exception):
 def climb(connection: MixpanelConnection) -> Report:
     """Tests the connection. Never raises for what Mixpanel or the network do: the report says it."""
     report = Report()
-    with _Hurried(SECONDS) as session:
+    with Hurried(SECONDS, HOSTS, override=settings.MIXPANEL_API_URL) as session:
         try:
             with client_of(
                 connection,
@@ -140,7 +107,7 @@ def climb(connection: MixpanelConnection) -> Report:
 
 
 # -- Who are we -------------------------------------------------------------------------------------------------------
-def _who(client: MixpanelClient, session: "_Hurried", report: Report) -> None:
+def _who(client: MixpanelClient, session: Hurried, report: Report) -> None:
     """Reach, account, project."""
     account, began = client.account, time.monotonic()
     try:
@@ -163,7 +130,7 @@ def _who(client: MixpanelClient, session: "_Hurried", report: Report) -> None:
     _membership(client, me, report)
 
 
-def _elsewhere(client: MixpanelClient, session: "_Hurried", report: Report) -> None:
+def _elsewhere(client: MixpanelClient, session: Hurried, report: Report) -> None:
     """The credentials don't open this region: do they open another?"""
     others = [region for region in Region if region is not client.account.region]
     with ThreadPoolExecutor(len(others)) as pool:
@@ -177,7 +144,7 @@ def _elsewhere(client: MixpanelClient, session: "_Hurried", report: Report) -> N
     report.bad("account", "perhaps_elsewhere" if None in verdicts.values() else "wrong_secret")
 
 
-def _opens(client: MixpanelClient, session: "_Hurried", region: Region) -> bool | None:
+def _opens(client: MixpanelClient, session: Hurried, region: Region) -> bool | None:
     """Whether the credentials open that region; None when it couldn't be asked."""
     there = MixpanelClient(replace(client.account, region=region), Unmetered(), session, wait=session.wait)
     try:
@@ -288,30 +255,3 @@ def _columns(
 
 def _ms(began: float) -> int:
     return round(1000 * (time.monotonic() - began))
-
-
-class _Hurried(Session):
-    """A session whose calls all end by one deadline."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(HOSTS, override=settings.MIXPANEL_API_URL)
-        self._until = time.monotonic() + seconds
-
-    def left(self) -> float:
-        """Seconds until the deadline; never quite 0, which would mean no limit to a socket."""
-        return max(0.05, self._until - time.monotonic())
-
-    def wait(self, seconds: float) -> None:
-        """Sleeps, but not past the deadline."""
-        time.sleep(min(seconds, self.left()))
-
-    def call(self, method: str, url: str, **kwargs: Any) -> Answer:
-        left = self.left()
-        limits = {name: min(left, kwargs.pop(name, left)) for name in ("read_seconds", "total_seconds")}
-        return super().call(method, url, **limits, **kwargs)
-
-    def __enter__(self) -> "_Hurried":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -20,8 +20,12 @@ SENTENCES: dict[str, tuple[Promise, Promise]] = {
         _("SOLAPI가 API 키를 받아들이지 않았습니다"),
         _("SOLAPI 콘솔의 API Key 관리에서 키가 살아 있는지 확인하고, API Key와 API Secret을 다시 입력하세요."),
     ),
-    "clock": (
+    "clock:bare": (
         _("이 서버의 시계가 맞지 않습니다"),
+        _("SOLAPI는 15분 넘게 어긋난 요청을 거절합니다. 운영자에게 서버의 시각 동기화(NTP)를 맡기세요."),
+    ),
+    "clock": (
+        _("이 서버의 시계가 %(minutes)s분 어긋나 있습니다"),
         _("SOLAPI는 15분 넘게 어긋난 요청을 거절합니다. 운영자에게 서버의 시각 동기화(NTP)를 맡기세요."),
     ),
     "not_permitted": (
@@ -63,6 +67,27 @@ SENTENCES: dict[str, tuple[Promise, Promise]] = {
     "forbidden_destination": (
         _("허용되지 않은 주소라서 요청을 보내지 않았습니다"),
         _("운영자에게 SOLAPI_API_URL 설정을 확인해 달라고 요청하세요."),
+    ),
+    # -- What the connection test finds --
+    "no_balance": (
+        _("SOLAPI 잔액이 없습니다"),
+        _("SOLAPI 콘솔에서 충전하세요. 잔액이 모자라면 캠페인이 스스로 멈춥니다."),
+    ),
+    "clock_off": (
+        _("이 서버의 시계가 어긋나 있습니다"),
+        _("아직은 보낼 수 있지만, 15분 넘게 어긋나면 SOLAPI가 거절합니다. 운영자에게 시각 동기화(NTP)를 맡기세요."),
+    ),
+    "no_channels": (
+        _("연동된 카카오 채널이 없습니다"),
+        _("알림톡과 친구톡을 보내려면 SOLAPI 콘솔에서 카카오 채널을 연동한 뒤 새로 고치세요. 문자는 보낼 수 있습니다."),
+    ),
+    "no_numbers": (
+        _("쓸 수 있는 발신 번호가 없습니다"),
+        _("SOLAPI 콘솔에서 발신 번호를 등록하고 인증한 뒤 새로 고치세요. 문자와 대체 문자에 필요합니다."),
+    ),
+    "no_templates": (
+        _("승인된 알림톡 템플릿이 없습니다"),
+        _("SOLAPI 콘솔에서 템플릿을 등록해 검수를 받으세요. 승인까지 영업일로 이틀쯤 걸립니다."),
     ),
     # -- Not now --
     "not_yet": (_("SOLAPI에 보낼 차례를 기다리고 있습니다"), _LATER),

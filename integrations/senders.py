@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -180,8 +181,18 @@ def fetch(catalogue: SolapiCatalogue) -> dict[str, Any]:
         profiles=catalogue.profiles(),
         numbers=catalogue.numbers(),
         templates=catalogue.templates(),
-        prices=catalogue.prices(),
+        prices=prices_of(catalogue),
     )
+
+
+def prices_of(catalogue: SolapiCatalogue) -> Mapping[Kind, Decimal]:
+    """Won for one message; empty where the key pair may not ask. Raises NotTaken."""
+    try:
+        return catalogue.prices()
+    except Stopped as error:
+        if error.code in ("not_permitted", "refused_request"):
+            return {}
+        raise
 
 
 def as_data(
@@ -216,13 +227,27 @@ def keep_listing(row: Connection, data: dict[str, Any] | None, *, problem: str =
     return Listing(problem=problem or "not_yet")
 
 
-def is_due(row: Connection, now: datetime) -> bool:
-    """Whether the listing of a row is to be fetched by itself."""
-    kept = SenderListing.objects.filter(connection_id=row.pk).only("fetched_at", "tried_at").first()
-    if kept is None:
-        return True
-    fresh = kept.fetched_at is not None and kept.fetched_at > now - STALE
-    return not fresh and (kept.tried_at is None or kept.tried_at < now - AGAIN)
+def due_listings() -> list[str]:
+    """Ids of the connections whose listing is to be fetched by itself."""
+    now = timezone.now()
+    fresh = SenderListing.objects.filter(fetched_at__gt=now - STALE, problem="")
+    tried = SenderListing.objects.filter(tried_at__gt=now - AGAIN)
+    left = Connection.objects.filter(kind=ConnectionKind.SOLAPI)
+    left = left.exclude(pk__in=fresh.values("pk")).exclude(pk__in=tried.values("pk"))
+    return [str(pk) for pk in left.order_by("created_at").values_list("pk", flat=True)]
+
+
+def refresh_if_due(connection_id: str) -> None:
+    """Fetches a connection's listing where that is due, and nobody else has just begun to."""
+    now = timezone.now()
+    row = Connection.objects.select_related("project").filter(pk=connection_id, kind=ConnectionKind.SOLAPI).first()
+    if row is None:
+        return
+    SenderListing.objects.get_or_create(connection_id=row.pk)
+    idle = Q(tried_at=None) | Q(tried_at__lt=now - AGAIN)
+    due = Q(fetched_at=None) | Q(fetched_at__lt=now - STALE) | ~Q(problem="")
+    if SenderListing.objects.filter(idle, due, pk=row.pk).update(tried_at=now):
+        refresh_listing(row.project)
 
 
 def account_id(row: Connection) -> str:

@@ -2,7 +2,8 @@
 
 from celery import shared_task
 
-from integrations import inbox, inlets
+from integrations import inbox, inlets, senders
+from notifly_console.lib.nudge import nudge
 
 
 @shared_task(name="integrations.note_refusal", max_retries=0)
@@ -15,3 +16,16 @@ def note_refusal(*, project_id: str, reason: str) -> None:
 def prune() -> None:
     """Forgets what came in and was settled days ago."""
     inbox.prune()
+
+
+@shared_task(name="integrations.refresh_listing", max_retries=0)
+def refresh_listing(*, connection_id: str) -> None:
+    """Asks a sender's account for what it offers, if that is due."""
+    senders.refresh_if_due(connection_id)
+
+
+@shared_task(name="integrations.sweep_listings", max_retries=0)
+def sweep_listings() -> None:
+    """Wakes workers for senders whose listing has grown old."""
+    for connection_id in senders.due_listings():
+        nudge(refresh_listing, connection_id=connection_id)

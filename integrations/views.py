@@ -22,6 +22,7 @@ from integrations.health import health_of
 from integrations.models import Connection
 from integrations.register import Changed, SecretNeeded, change, last_changed_by, register, version_of
 from integrations.rows import KEYS, fields_of, rows_of
+from integrations.sender_page import sender_context
 from notifly_console.lib.crypto import CannotOpen
 from notifly_console.tenancy.access import Access, Right, project_view
 
@@ -108,13 +109,23 @@ def disconnect_mixpanel(request: HttpRequest, access: Access) -> HttpResponse:
 
 
 # -- Showing ----------------------------------------------------------------------------------------------------------
-def _show(
-    request: Any, access: Access, *, status: int = 200, conflict: Changed | None = None, **context: Any
-) -> HttpResponse:
-    """The page, or its fragment. `conflict`: what somebody else did meanwhile."""
+def _show(request: Any, access: Access, *, status: int = 200, **context: Any) -> HttpResponse:
+    """The page, or its fragment."""
+    context = mixpanel_context(access, **context)
+    if request.htmx and request.htmx.target == FRAGMENT:
+        response = render(request, "integrations/_mixpanel.html", context, status=status)
+    else:
+        context |= {"sender": sender_context(request, access)}
+        response = render(request, "integrations/settings.html", context, status=status)
+    response["Vary"] = "HX-Request, HX-Target"
+    return response
+
+
+def mixpanel_context(access: Access, *, conflict: Changed | None = None, **context: Any) -> dict[str, Any]:
+    """Everything of `_mixpanel.html`. `conflict`: what somebody else did meanwhile."""
     row = row_of(access.project)
     health = health_of(row) if row else None
-    context |= {
+    return context | {
         "nav": "settings",
         "row": row,
         "version": version_of(row) if row else "",
@@ -125,11 +136,6 @@ def _show(
         "setting_rows": rows_of(row, health) if row else [],
         "may_edit": access.may(Right.EDIT_CONNECTIONS),
     }
-    fragment = request.htmx and request.htmx.target == FRAGMENT
-    template = "integrations/_mixpanel.html" if fragment else "integrations/settings.html"
-    response = render(request, template, context, status=status)
-    response["Vary"] = "HX-Request, HX-Target"
-    return response
 
 
 def _opens(row: Connection) -> bool:

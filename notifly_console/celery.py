@@ -43,6 +43,7 @@ app.conf.update(
     task_routes={
         "cohorts.run_refresh": {"queue": "fetch"},
         "cohorts.take_pushed": {"queue": "fetch"},
+        "integrations.refresh_listing": {"queue": "fetch"},
         "campaigns.prepare": {"queue": "send"},
         "campaigns.send": {"queue": "send"},
         "campaigns.tidy": {"queue": "reconcile"},
@@ -74,6 +75,11 @@ app.conf.update(
             "task": "console.forget_sessions",
             "schedule": 3600.0,
             "options": {"expires": 3600},
+        },
+        "ask senders what they offer, where that has grown old": {
+            "task": "integrations.sweep_listings",
+            "schedule": 60.0,
+            "options": {"expires": 60},
         },
         "forget calls from outside that were settled": {
             "task": "integrations.prune",

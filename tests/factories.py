@@ -208,6 +208,24 @@ def sender_with_lists(project: Project, *, kakao: bool = True) -> Any:
     return row
 
 
+def listing(of: Any, template_id: str = "KA01TPfactory") -> Any:
+    """What a sender's account offers: a channel, a number, an approved template."""
+    from integrations import senders
+    from integrations.messaging import Balance, KakaoProfile, Kind, SenderNumber, Template, TemplateStatus
+
+    approved = TemplateStatus.APPROVED
+    template = Template(template_id, "KA01PFfactory", "주문 안내", "#{고객명}님", ("고객명",), (), approved)
+    data = senders.as_data(
+        account="26010500000001",
+        balance=Balance(Decimal(1_000_000)),
+        profiles=[KakaoProfile("KA01PFfactory", "@하루식탁", "0215880001")],
+        numbers=[SenderNumber("0215881234")],
+        templates=[template],
+        prices={kind: Decimal(10) for kind in Kind},
+    )
+    return senders.keep_listing(of, data)
+
+
 def hours_ago(hours: float) -> datetime:
     return timezone.now() - timedelta(hours=hours)
 

@@ -236,7 +236,7 @@ def _template(found: Mapping[str, Any]) -> Template:
         elif name:
             others.append(name)
     return Template(
-        id=_text(found.get("templateId"), 64),
+        id=_id(found.get("templateId")),
         profile_id=_text(found.get("channelId") or found.get("pfId"), 64),
         name=_text(found.get("name"), 200),
         content=f"{content}\n\n{extra}" if extra else content,
@@ -333,6 +333,12 @@ def _text(value: Any, longest: int = LONGEST) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return stored(value, longest)
+
+
+def _id(value: Any) -> str:
+    """An id that goes into addresses of ours; "" for what isn't made for one."""
+    text = _text(value, 65)
+    return text if re.fullmatch("[A-Za-z0-9_-]{1,64}", text) else ""
 
 
 def _reference(item: Mapping[str, Any]) -> str:

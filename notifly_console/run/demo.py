@@ -1,4 +1,4 @@
-"""The people, the project and the connection of a first look. They are made once and never changed back: whatever
+"""The people, the project and the connections of a first look. They are made once and never changed back: whatever
 somebody made of them since is theirs."""
 
 import os
@@ -7,10 +7,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from integrations import senders
 from integrations.connect import MixpanelSettings, row_of
 from integrations.mixpanel.schemas import Region
 from integrations.register import register
 from integrations.sandbox import accounts
+from integrations.senders import SolapiSettings
 from notifly_console.tenancy.bootstrap import bootstrap
 from notifly_console.tenancy.models import Project, Role, User
 
@@ -27,8 +29,8 @@ class Demo:
 
 
 def make_demo(var_dir: Path, *, connect: bool) -> Demo:
-    """The owner and the project, made where there is no owner yet. `connect`: to the stand-in Mixpanel, where the
-    project has no connection."""
+    """The owner and the project, made where there is no owner yet. `connect`: to the stand-in vendors, where the
+    project has no connection of its own."""
     password = _kept_password(var_dir / "demo_password.txt")
     owner = User.objects.filter(email=EMAIL).first()
     if owner is None:
@@ -44,6 +46,9 @@ def make_demo(var_dir: Path, *, connect: bool) -> Demo:
             night_consent_column=accounts.NIGHT_CONSENT,
         )
         register(project, settings, accounts.SECRET)
+    if connect and project is not None and not senders.is_connected(project):
+        # What it offers is listed by the first sweep, once the stand-in answers.
+        senders.register(project, SolapiSettings(accounts.SOLAPI_API_KEY), accounts.SOLAPI_API_SECRET)
     return Demo(EMAIL, password if owner is None or owner.check_password(password) else None)
 
 

@@ -77,6 +77,8 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
     cohort = factories.cohort(project, source_id=number)
     factories.snapshot(cohort, [person.pk])
     factories.connection(project)
+    template_id = f"KA01TP{number}"
+    factories.listing(factories.sender(project), template_id)
     campaign = factories.campaign(project, name=f"캠페인 {number}", cohort=cohort)
     return {
         "project_id": project.id,
@@ -86,6 +88,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         "profile_id": person.pk,
         "campaign_id": campaign.pk,
         "picture_id": factories.picture(project).pk,
+        "template_id": template_id,
     }
 
 

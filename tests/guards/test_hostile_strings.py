@@ -18,8 +18,8 @@ POLYGLOTS = [
     f"javascript:alert('{MARK}')",
     f"\u202e{MARK}\u0007 -->]]><!--<{MARK}>",
 ]
-CLOSED = ("region",)
-"""Keys whose values only come from a closed list."""
+CLOSED = ("region", "status", "cash", "points", "prices", "id")
+"""Keys whose values only come from a closed list, or are checked where they are parsed (a template's id, money)."""
 ADDRESSES = ("href", "src", "action", "formaction", "hx-get", "hx-post", "data-href")
 HELD_BY_OTHERS = {
     "sealed_secret",

@@ -61,7 +61,8 @@ OUTSIDE = {
     "solapi_reports": MACHINES,
 }
 MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
-           "profile_id": 987654321, "campaign_id": None, "picture_id": None}  # fmt: skip
+           "profile_id": 987654321, "campaign_id": None, "picture_id": None,
+           "template_id": "KA01TPnobodys"}  # fmt: skip
 
 EVERY_ADDRESS = list(every_address())
 FOR_MACHINES = [address for address in EVERY_ADDRESS if OUTSIDE.get(address.name) == MACHINES]

@@ -1,8 +1,5 @@
-import os
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import override
@@ -10,8 +7,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from integrations.connect import EMAIL_COLUMN, PHONE_COLUMN, MixpanelSettings
 from integrations.forms import SECRET, MixpanelForm
+from integrations.management.given import project_of, secret_of
 from integrations.register import register
-from notifly_console.tenancy.models import Project
 
 OPTION_OF = {
     "project_id": "--mixpanel-project",
@@ -55,12 +52,12 @@ class Command(BaseCommand):
 
     @sensitive_variables("form")
     def handle(self, *_args: Any, **options: Any) -> None:
-        project = _project(options["project"])
+        project = project_of(options["project"])
         form = MixpanelForm(
             {
                 "project_id": options["mixpanel_project"],
                 "service_account_username": options["username"],
-                SECRET: _secret(),
+                SECRET: secret_of("MIXPANEL_SECRET", "the service account's secret"),
                 "region": options["region"].lower(),
                 "phone_number_column": options["phone_column"],
                 "email_column": options["email_column"],
@@ -76,24 +73,3 @@ class Command(BaseCommand):
                 raise CommandError("\n".join(problems))
         _row, changed = register(project, MixpanelSettings(**form.settings()), form.secret)
         self.stdout.write("registered" if changed else "unchanged")
-
-
-def _project(text: str) -> Project:
-    try:
-        return Project.objects.get(pk=UUID(text))
-    except (ValueError, Project.DoesNotExist):
-        raise CommandError(
-            "--project: there is no project with this id. `manage.py bootstrap` prints it, the settings page shows it."
-        ) from None
-
-
-def _secret() -> str:
-    if secret := os.environ.get("MIXPANEL_SECRET", ""):
-        return secret
-    name = os.environ.get("MIXPANEL_SECRET_FILE", "")
-    if not name:
-        raise CommandError("Set MIXPANEL_SECRET, or MIXPANEL_SECRET_FILE, to the service account's secret.")
-    try:
-        return Path(name).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"MIXPANEL_SECRET_FILE can't be read: {type(error).__name__}.") from None
