@@ -313,6 +313,14 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    # Kept once no result can come any more, so that no page counts a million people again.
+    settled_at = models.DateTimeField(null=True)
+    outcome = models.JSONField(default=list)
+    """`campaigns/tally.py`: how many ended in each state for each reason."""
+    delivered_count = models.BigIntegerField(default=0)
+    failed_count = models.BigIntegerField(default=0)
+    unknown_count = models.BigIntegerField(default=0)
+
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once"),
@@ -331,6 +339,7 @@ class Run(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["project", "-created_at"], name="run_of_project"),
             models.Index(fields=["state"], condition=Q(state__in=RUN_LIVE), name="run_live"),
+            models.Index(fields=["campaign"], condition=Q(settled_at=None) & ~Q(state="skipped"), name="run_unsettled"),
         ]
 
     def __str__(self) -> str:
@@ -405,6 +414,9 @@ class Recipient(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["run", "state", "id"], name="recipient_by_state"),
             models.Index(fields=["batch"], condition=Q(batch__isnull=False), name="recipient_of_batch"),
+            # What became of one person, over all runs: by profile, else (a row of a file) by number.
+            models.Index(fields=["profile_id"], condition=Q(profile_id__isnull=False), name="recipient_of_profile"),
+            models.Index(fields=["phone"], condition=Q(profile_id=None), name="recipient_of_file"),
         ]
 
     def __str__(self) -> str:

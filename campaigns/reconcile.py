@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from campaigns import arrows, brake, delivery, finish, optouts
+from campaigns import arrows, brake, delivery, finish, optouts, tally
 from campaigns.arrows import Known
 from campaigns.models import Batch, BatchState, Recipient, RecipientState, Run, RunKind, RunState
 from integrations import inbox, senders
@@ -194,6 +194,7 @@ def _look_after(run_id: int) -> None:
     finish.finish(run_id)
     if Run.objects.filter(pk=run_id, state=RunState.CANCELLED, handed_over_at=None).exists():
         finish.tidy(run_id)
+    tally.keep(run_id)
 
 
 # -- What reports say -------------------------------------------------------------------------------------------------
@@ -252,7 +253,7 @@ def _judge(run_id: int) -> None:
 # -- What was left lying ----------------------------------------------------------------------------------------------
 def sweep() -> int:
     """Reaps, and wakes workers for every batch that is due. How many batches that was."""
-    count = reap()
+    count = reap() + tally.sweep()
     found = list(Batch.objects.filter(due()).order_by("ask_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
     for pk in found:
         nudge(ASK, batch_id=pk.hex)

@@ -6,6 +6,7 @@ app_name = "campaigns"
 
 of_a_campaign = [
     path("", views.campaign, name="campaign"),
+    path("menu", views.menu, name="menu"),
     path("people", builder_parts.people, name="people"),
     path("edit", builder_views.edit, name="edit"),
     path("edit/freshness", builder_parts.freshness, name="freshness"),

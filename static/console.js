@@ -196,6 +196,35 @@
     else form.requestSubmit();
   });
 
+  // ── Menus: a fragment with data-menu opens as it arrives, beside what asked for it ────────────────────────────────
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const menu = event.detail.target.querySelector && event.detail.target.querySelector("[popover][data-menu]");
+    const asker = event.detail.requestConfig && event.detail.requestConfig.elt;
+    if (!menu || !asker) return;
+    menu.showPopover();
+    const at = asker.getBoundingClientRect();
+    const below = at.bottom + menu.offsetHeight + 8 < window.innerHeight;
+    menu.style.left = `${Math.max(8, Math.min(at.right - menu.offsetWidth, window.innerWidth - menu.offsetWidth - 8))}px`;
+    menu.style.top = `${Math.max(8, below ? at.bottom + 4 : at.top - menu.offsetHeight - 4)}px`;
+    const first = menu.querySelector("a, button");
+    if (first) first.focus();
+    // By Escape the focus goes back to what asked; by a click it is where the click was.
+    menu.addEventListener("toggle", (change) => {
+      if (change.newState !== "closed") return;
+      const back = document.getElementById(asker.id) || asker;
+      if (menu.contains(document.activeElement) || document.activeElement === document.body) back.focus();
+    });
+  });
+  document.addEventListener("keydown", (event) => {
+    const menu = event.target.closest && event.target.closest("[data-menu]");
+    if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
+    const items = [...menu.querySelectorAll("a, button")];
+    const step = event.key === "ArrowDown" ? 1 : -1;
+    const next = items[(items.indexOf(document.activeElement) + step + items.length) % items.length];
+    if (next) next.focus();
+    event.preventDefault();
+  });
+
   // ── Popovers: a choice made in a menu closes it ────────────────────────────────────────────────────────────────────
   document.addEventListener("click", (event) => {
     const menu = event.target.closest(".menu[popover]");
