@@ -118,6 +118,7 @@ TEXT = [
     (SMS, "is_ad", True, "yes", "ad_undecided"),
     # pictures
     (SMS, "picture", "", "p", "picture_not_mms"),
+    (SMS | {"picture": "p"}, "kind", "", "sms", "picture_not_mms"),
     (LMS, "picture", "", "p", "picture_not_mms"),
     (MMS, "picture", "p", "", "required"),
     # marks are drawn by us, once, and in no disguise
@@ -144,8 +145,8 @@ TEXT = [
 
 @pytest.mark.parametrize(("json", "field", "good", "bad", "code"), TEXT)
 def test_text(json, field, good, bad, code):
-    assert (field, code) not in codes("text", json | {field: good})
-    assert (field, code) in codes("text", json | {field: bad})
+    assert code not in {found for _at, found in codes("text", json | {field: good})}
+    assert code in {found for at, found in codes("text", json | {field: bad}) if at in (field, "picture")}
 
 
 FRIEND = [
@@ -373,6 +374,15 @@ PICTURES = [
 def test_pictures(channel, json, good, bad, code):
     assert codes(channel, json, facts=pictured(good)) == set()
     assert ("picture", code) in codes(channel, json, facts=pictured(bad))
+
+
+def test_an_information_may_say_how_to_refuse():
+    assert codes("text", SMS | {"text": "무료수신거부 신청이 끝났습니다"}) == set()
+
+
+def test_a_picture_that_was_not_chosen_is_not_gone():
+    assert codes("text", MMS | {"picture": ""}, facts=Facts(pictures={})) == {("picture", "required")}
+    assert codes("friendtalk", FRIENDTALK, facts=Facts(pictures={})) == set()
 
 
 def test_a_picture_that_is_gone():
