@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy as _
 from pyroaring import BitMap, BitMap64
 
 from campaigns.funnel import Drop, Funnel, Plan, Step, Walk
-from campaigns.message import content_of, is_ad
+from campaigns.lacking import needed_fields, people_lacking, rows_lacking
+from campaigns.message import Content, content_of, is_ad
 from campaigns.models import AudienceKind, Campaign, Run, Upload
 from campaigns.optouts import digits_by_source
 from campaigns.people import first_phones, people_of
@@ -89,28 +90,36 @@ def plan_run(run: Run) -> Plan:
 
 
 def _plan(campaign: Campaign, channel: str, message: Any, at: datetime | None) -> Plan:
-    # Whether the steps of an advertisement apply isn't known before a channel was chosen.
-    is_advertising = bool(channel) and is_ad(content_of(channel, message))
+    # What steps a message asks for isn't known before a channel was chosen.
+    content = content_of(channel, message) if channel else None
+    is_advertising = content is not None and is_ad(content)
     now = facets(campaign.project_id)
     if campaign.audience_kind == AudienceKind.CSV:
-        return _of_file(campaign, now, is_advertising, at)
+        return _of_file(campaign, content, now, at)
     snapshot = _snapshot(campaign.cohort) if campaign.audience_kind == AudienceKind.COHORT else None
     walk = Walk(campaign.audience_kind, loaded(snapshot.members) if snapshot else _members(campaign))
-    _by_phone(walk, now, is_ad=is_advertising)
+    _has_mobile(walk, now)
+    able = walk.left & now.marketing if is_advertising else walk.left
+    lacking = people_lacking(campaign.project, able, content) if content else {}
+    able = able - BitMap64().union(*lacking.values())
+    walk.step("one_per_number", {"same_number": _others(now, walk.left & now.shared, able)})
     if is_advertising:
         walk.step("consent", {"no_consent": walk.left - now.marketing})
         walk.step("not_opted_out", _opted_out(campaign.project_id, now, walk.left))
+    if content and needed_fields(content):
+        walk.step("has_values", lacking)
     walk.step("sent")
     made = walk.plan(campaign, is_ad=is_advertising, at=at, by_night=walk.left & now.night)
     return replace(made, snapshot_id=snapshot.pk, snapshot_number=snapshot.number) if snapshot else made
 
 
-def _of_file(campaign: Campaign, now: Facets, is_advertising: bool, at: datetime | None) -> Plan:
+def _of_file(campaign: Campaign, content: Content | None, now: Facets, at: datetime | None) -> Plan:
     """Of rows: what is wrong with each was found when the file was read. An advertisement asks the file who consented,
     or where it doesn't say, the project's profiles with the same number. At night a file consents to nothing."""
     upload = campaign.upload
     if upload is None:
         raise NoAudience("upload_missing")
+    is_advertising = content is not None and is_ad(content)
     refused = Counter(upload.refused.get("counts", {}))
     walk = Walk(AudienceKind.CSV, BitMap64(range(1, upload.accepted + 1)), unusable=sum(refused.values()))
     early = {reason: refused.pop(reason, 0) for reason in (SHIFTED, "missing")}
@@ -122,6 +131,8 @@ def _of_file(campaign: Campaign, now: Facets, is_advertising: bool, at: datetime
         digits = from_bytes(upload.digits)
         walk.step("consent", {"no_consent": walk.left - _consenting(upload, digits, now)})
         walk.step("not_opted_out", _refusing(campaign.project_id, digits))
+    if content and needed_fields(content):
+        walk.step("has_values", rows_lacking(upload, walk.left, content))
     walk.step("sent")
     return replace(walk.plan(campaign, is_ad=is_advertising, at=at, by_night=BitMap64()), upload_id=upload.pk)
 
@@ -174,16 +185,13 @@ def _members(campaign: Campaign) -> BitMap64:
 
 
 # -- The steps --------------------------------------------------------------------------------------------------------
-def _by_phone(walk: Walk, now: Facets, *, is_ad: bool) -> None:
-    """Has a phone, valid mobile, one per number."""
+def _has_mobile(walk: Walk, now: Facets) -> None:
     everybody = walk.left
     walk.step(
         "has_phone",
         {"deleted": everybody - now.known, "anonymous": now.anonymous, "missing": everybody - now.has_phone},
     )
     walk.step("reachable", now.unreachable)
-    sharing = walk.left & now.shared
-    walk.step("one_per_number", {"same_number": _others(now, sharing, sharing & now.marketing if is_ad else sharing)})
 
 
 def _others(now: Facets, sharing: BitMap64, passing: BitMap64) -> BitMap64:

@@ -5,12 +5,10 @@ that takes over after a crash goes on with the very same people. The rows are wr
 profiles to recipients, so that a million of them never pass through this process. Later refreshes change nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count, islice
 from typing import Any
-from uuid import UUID
 
-import orjson
 from django.db import connection
 from django.db.models import NOT_PROVIDED
 from pyroaring import BitMap64
@@ -20,9 +18,9 @@ from campaigns.funnel import Funnel, step_of
 from campaigns.message import content_of
 from campaigns.models import Recipient, Run
 from campaigns.personalise import used_fields
+from campaigns.sql import PROFILES, project_parameter, values_expression, within
 from campaigns.uploads import lines_of
 from cohorts.membership import dumped, loaded
-from cohorts.models import Profile
 from cohorts.upsert import commit_lazily
 from notifly_console.lib.checkpoints import reached
 from notifly_console.lib.leases import Claim
@@ -30,9 +28,6 @@ from notifly_console.lib.leases import Claim
 AT_ONCE = 20_000
 LINES_AT_ONCE = 5_000
 RECIPIENTS = Recipient._meta.db_table
-PROFILES = Profile._meta.db_table
-RESERVED = {"$user_id": "external_id", "$email": "email", "$phone_number": "phone"}
-"""Fields that mean the person's own columns (`campaigns/personalise.py`)."""
 
 
 def freeze_into(run: Run, claim: Claim) -> int:
@@ -126,35 +121,3 @@ def _insert(values: str, **own: str) -> tuple[str, list[Any]]:
     columns = ", ".join(f'"{name}"' for name in ("run_id", *own, "values", *rest))
     selected = ", ".join(["%s", *own.values(), values, *["%s"] * len(rest)])
     return f"INSERT INTO {RECIPIENTS} ({columns}) SELECT {selected}", list(rest.values())
-
-
-# -- Pieces of SQL ----------------------------------------------------------------------------------------------------
-def within(ids: Sequence[int]) -> tuple[str, Any]:
-    """The condition that an id is among `ids`, and its parameter: one, however many there are."""
-    if connection.vendor == "postgresql":
-        return "= ANY(%s)", list(ids)
-    return "IN (SELECT value FROM json_each(%s))", orjson.dumps(list(ids)).decode()
-
-
-def project_parameter(project_id: UUID) -> list[Any]:
-    """A project's id as the database's own type has it."""
-    return [project_id if connection.vendor == "postgresql" else project_id.hex]
-
-
-def values_expression(
-    fields: Sequence[str], source: str = "properties", reserved: Mapping[str, str] = RESERVED
-) -> tuple[str, list[Any]]:
-    """SQL for `{field: value}` out of the JSON object `source`, and its parameters; `reserved` fields are columns. A
-    value keeps its JSON type; a missing one is null or left out."""
-    if connection.vendor == "postgresql":
-        # The names go in as parameters: they are whatever somebody called a property.
-        pairs = ", ".join(f"%s::text, {reserved.get(one) or f'{source}->(%s::text)'}" for one in fields)
-        return f"jsonb_build_object({pairs})", [one for one in fields for _ in range(1 if one in reserved else 2)]
-    own = [one for one in fields if one in reserved]
-    others = [one for one in fields if one not in reserved]
-    columns = "".join(f" UNION ALL SELECT %s, json_quote({reserved[one]})" for one in own)
-    # json_each speaks SQL's types; this speaks JSON's again.
-    text = "CASE type WHEN 'object' THEN value WHEN 'array' THEN value WHEN 'text' THEN json_quote(value)"
-    text += " WHEN 'integer' THEN value WHEN 'real' THEN json_quote(value) ELSE type END"
-    found = f"SELECT key, {text} AS text FROM json_each({source}) WHERE key IN (SELECT value FROM json_each(%s))"  # noqa: S608
-    return f"(SELECT json_group_object(key, json(text)) FROM ({found}{columns}))", [orjson.dumps(others).decode(), *own]  # noqa: S608

@@ -16,9 +16,9 @@ from campaigns.launch import CannotLaunch, make_run
 from campaigns.message import check
 from campaigns.models import Campaign, Recipient, Rules, Run, RunKind
 from campaigns.personalise import used_fields
-from campaigns.recipients import RESERVED
 from campaigns.render import Left, render
 from campaigns.rules import rules_of
+from campaigns.sql import RESERVED
 from campaigns.validate import Problem
 from cohorts.models import Profile
 from integrations.messaging import Channel, Kind

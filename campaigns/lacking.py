@@ -1,0 +1,163 @@
+"""Who has no value for a variable that the message doesn't go without ("skip who has none").
+
+Most people are settled by the database: what begins with a letter or digit is a value, what is missing or empty is
+none. The rest (blanks, emojis, lists, objects, odd characters) are settled by the renderer itself, so that the funnel
+says what sending will do.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+from django.utils import timezone
+from pyroaring import BitMap64
+
+from campaigns.content import AlimtalkContent, Content
+from campaigns.funnel import NO_VALUE
+from campaigns.models import SkipReason, Upload
+from campaigns.personalise import BadVariable, parse, used_fields
+from campaigns.render import Left, Renderer, renderer
+from campaigns.rules import rules_of
+from campaigns.sql import PROFILES, RESERVED, project_parameter, values_expression, within
+from campaigns.uploads import rows_at
+from campaigns.values import as_text
+from notifly_console.tenancy.models import Project
+
+FEW = 20_000
+"""So many people are looked up by id; more, and all of the project's are walked."""
+MOST_FIELDS = 30
+NOBODY: dict[str, BitMap64] = {}
+_HAS, _LACKS, _DOUBTFUL = 0, 1, 2
+
+
+def needed_fields(content: Content) -> tuple[str, ...]:
+    """Fields without which somebody is left out, sorted. A text that can't be read needs nothing."""
+    found: set[str] = set()
+    for text in _texts(content):
+        try:
+            found.update(slot.field for slot in parse(text).slots if not slot.default)
+        except BadVariable:
+            continue
+    return tuple(sorted(found))[:MOST_FIELDS]
+
+
+def _texts(content: Content) -> Iterator[str]:
+    if isinstance(content, AlimtalkContent):
+        yield from (one.text for one in content.variables if one.skips_missing)
+    elif content.skips_missing:
+        yield from (text for name, text in content.texts() if not name.startswith("fallback"))
+
+
+def people_lacking(project: Project, people: BitMap64, content: Content) -> dict[str, BitMap64]:
+    """Of these profiles those whom `content` leaves out for a missing value, by reason. One statement, and another for
+    the doubtful."""
+    fields = needed_fields(content)
+    ready = _renderer(content, project) if fields and people else None
+    if ready is None:
+        return NOBODY
+    found: defaultdict[str, BitMap64] = defaultdict(BitMap64)
+    doubtful = BitMap64()
+    for mask, ids in _ask(project.pk, fields, people):
+        states = [mask >> 2 * place & 3 for place in range(len(fields))]
+        if _LACKS in states:
+            found[NO_VALUE + fields[states.index(_LACKS)]] |= people & BitMap64(ids)
+        else:
+            doubtful |= people & BitMap64(ids)
+    now = timezone.now()
+    for id_, values in _values(project.pk, content, doubtful):
+        if reason := _reason(ready, fields, values, now):
+            found[reason].add(id_)
+    return dict(found)
+
+
+def rows_lacking(upload: Upload, places: BitMap64, content: Content) -> dict[str, BitMap64]:
+    """The same of a file's rows."""
+    fields = needed_fields(content)
+    ready = _renderer(content, upload.project) if fields else None
+    if ready is None:
+        return NOBODY
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    now = timezone.now()
+    for row in rows_at(upload, places):
+        is_sure = all(_says_something(row.values.get(one, "")) for one in fields)
+        if not is_sure and (reason := _reason(ready, fields, row.values, now)):
+            found[reason].append(row.place)
+    return {reason: BitMap64(those) for reason, those in found.items()}
+
+
+def _says_something(text: str) -> bool:
+    return "!" <= text < "\x7f" or "가" <= text < "힤"
+
+
+def _renderer(content: Content, project: Project) -> Renderer | None:
+    try:
+        return renderer(content, rules_of(project))
+    except BadVariable:
+        return None
+
+
+def _reason(ready: Renderer, fields: Sequence[str], values: Mapping[str, Any], now: datetime) -> str:
+    """Why the person with these values is left out; "" if they aren't, or for something else."""
+    rendered = ready.render(values, now)
+    if not isinstance(rendered, Left) or rendered.reason != SkipReason.NO_VALUE:
+        return ""
+    return NO_VALUE + next((one for one in fields if not _says_something(as_text(values.get(one)))), fields[0])
+
+
+# -- Asking the database ----------------------------------------------------------------------------------------------
+def _ask(project_id: UUID, fields: Sequence[str], people: BitMap64) -> Iterable[tuple[int, Sequence[int]]]:
+    """Pairs of the fields' states, two bits each, and the ids that have them; without those who have everything."""
+    is_postgres = connection.vendor == "postgresql"
+    binary = ' COLLATE "C"' if is_postgres else ""
+    asked, parameters = [], []
+    for place, name in enumerate(fields):
+        source = RESERVED.get(name)
+        if source is None:
+            parameters.append(name)
+            each = "(SELECT p.value FROM json_each(properties) AS p WHERE p.key = %s)"
+            source = "properties->>(%s::text)" if is_postgres else f"CAST({each} AS TEXT)"
+        asked.append(f"{source} AS x{place}")
+    mask = " | ".join(f"({_state(f'x{place}', binary)} << {2 * place})" for place in range(len(fields)))
+    where, narrow = "project_id = %s", project_parameter(project_id)
+    if len(people) <= FEW:
+        condition, among = within(list(people))
+        where, narrow = f"{where} AND id {condition}", [*narrow, among]
+    gathered = "array_agg(id)" if is_postgres else "json_group_array(id)"
+    # OFFSET 0: each property is taken out of its row once.
+    statement = f"""SELECT mask, {gathered} FROM (SELECT id, {mask} AS mask FROM (
+        SELECT id, {", ".join(asked)} FROM {PROFILES} WHERE {where} LIMIT {2**62} OFFSET 0) AS taken) AS seen
+        WHERE mask <> 0 GROUP BY mask"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*parameters, *narrow])
+        rows: list[tuple[int, Any]] = cursor.fetchall()
+    return rows if is_postgres else [(found, orjson.loads(ids)) for found, ids in rows]
+
+
+def _state(column: str, binary: str) -> str:
+    """Whether a text says something for sure: it begins with a printing ASCII character or a Korean syllable. Lists
+    and objects (`[`, `{`) and numbers without end are doubtful."""
+    text = f"{column}{binary}"
+    ascii_ = f"{text} >= '!' AND {text} < '\x7f' AND {text} NOT LIKE '[%%' AND {text} NOT LIKE '{{%%'"
+    short = f"({text} >= ':' OR (length({column}) <= 30 AND {column} NOT LIKE '%%e+%%'))"
+    sure = f"({ascii_} AND {short}) OR ({text} >= '가' AND {text} < '힤')"
+    return (
+        f"(CASE WHEN {column} IS NULL OR {column} = '' THEN CAST({_LACKS} AS BIGINT)"
+        f" WHEN {sure} THEN {_HAS} ELSE {_DOUBTFUL} END)"
+    )
+
+
+def _values(project_id: UUID, content: Content, ids: BitMap64) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The values that `content` asks these profiles for."""
+    expression, parameters = values_expression(used_fields(content))
+    for start in range(0, len(ids), FEW):
+        condition, among = within(list(ids[start : start + FEW]))
+        statement = f"SELECT id, {expression} FROM {PROFILES} WHERE id {condition} AND project_id = %s"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [*parameters, among, *project_parameter(project_id)])
+            for id_, values in cursor.fetchall():
+                yield id_, json.loads(values) if isinstance(values, str | bytes) else values
