@@ -17,7 +17,7 @@ from campaigns.render import Left, render
 from campaigns.sql import RESERVED
 from campaigns.uploads import read_csv
 from cohorts.facets import rebuild
-from cohorts.models import Profile
+from cohorts.models import Cohort, Profile
 from notifly_console.tenancy.models import Project
 from tests import factories
 from tests.campaigns.test_recipients import everybody_in
@@ -132,8 +132,10 @@ def test_the_reason_names_what_is_missing(world: Any) -> None:
     assert told(made) == {"coupon 값 없음": 2, "name 값 없음": 1}
     (one,) = people_of(made, "has_values", "no_value:name")
     assert (one.external_id, one.reason) == ("u3", "name 값 없음")
-    assert told(plan(campaign_of(world.project, text(NAME, skips=False)))) == {}
-    assert plan(campaign_of(world.project, text(NAME, skips=False))).funnel.size == 4
+    campaign = Campaign(project=world.project, audience_kind="cohort", cohort=Cohort.objects.get(), channel="text")
+    campaign.message = text(NAME, skips=False)
+    assert told(plan(campaign)) == {}
+    assert plan(campaign).funnel.size == 4
 
 
 def test_whoever_has_the_value_keeps_the_message_of_a_shared_number(world: Any) -> None:
