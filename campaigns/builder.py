@@ -1,8 +1,6 @@
 """What 캠페인 생성 shows of a draft."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +11,16 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from campaigns import limits
+from campaigns.audience import Plan
 from campaigns.content import TEXT_KINDS
+from campaigns.forecast import forecast_of
 from campaigns.funnel import reason_of
-from campaigns.message import content_of, is_ad
+from campaigns.message import content_of
 from campaigns.models import Campaign
-from campaigns.schedule import SEOUL, Timing, When, closed_until, timing_of, upcoming
+from campaigns.schedule import When
 from cohorts.models import LIVE, Cohort, Pull, PullState, Refresh
 from integrations import senders
-from integrations.messaging import Channel, Kind
+from integrations.messaging import Channel
 from notifly_console.tenancy.access import Access, Right
 
 WEEKDAYS = (
@@ -110,7 +110,7 @@ def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *
         "is_new": is_new,
         "channels": pills,
         "unregistered": ", ".join(str(pill.label) for pill in pills if not pill.is_registered),
-        "senders_address": reverse("integrations:settings", args=[access.project.id]),
+        "senders_address": reverse("integrations:settings", args=[access.project.id]) + "#senders",
         "other_channels": OTHER_CHANNELS,
         "timings": When.choices,
         "weekdays": WEEKDAYS,
@@ -119,7 +119,7 @@ def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *
         "fresh": fresh_of(access, campaign),
     }
     context |= part_context(access, campaign, is_new=is_new)
-    return context | timing_context(access, campaign) | message_context(campaign, listing) | upload_context(campaign)
+    return context | timing_context(campaign) | message_context(campaign, listing) | upload_context(campaign)
 
 
 def part_context(access: Access, campaign: Campaign, *, is_new: bool = False) -> dict[str, Any]:
@@ -131,28 +131,10 @@ def part_context(access: Access, campaign: Campaign, *, is_new: bool = False) ->
     }
 
 
-def timing_context(access: Access, campaign: Campaign) -> dict[str, Any]:
+def timing_context(campaign: Campaign, plan: Plan | None = None) -> dict[str, Any]:
     """What the part about time shows."""
-    timing = timing_of(campaign.timing)
-    now = timezone.now()
-    coming = upcoming(timing, now, access.project.zone, 3)
-    return {"timing": timing.as_json(), "coming": coming, "night_words": night_words(campaign, timing, coming)}
-
-
-def night_words(campaign: Campaign, timing: Timing, coming: Sequence[datetime]) -> str:
-    """What the night does to it; "" for what may go at any hour."""
-    kind = {Channel.FRIENDTALK: Kind.FRIENDTALK, Channel.TEXT: Kind.LMS}.get(Channel(campaign.channel or "alimtalk"))
-    if kind is None or not is_ad(content_of(campaign.channel, campaign.message)):
-        return ""
-    hours = "20:50–08:00" if kind == Kind.FRIENDTALK else "21:00–08:00"
-    at = coming[0] if coming else timezone.now()
-    if (coming or timing.kind == When.NOW) and (until := closed_until(kind, True, False, at)):
-        opens = f"{timezone.localtime(until, SEOUL):%m-%d %H:%M %Z}"
-        return _("광고는 %(hours)s에 보내지 않습니다. 이 시각에는 보낼 수 없어 %(opens)s까지 기다립니다.") % {
-            "hours": hours,
-            "opens": opens,
-        }
-    return _("광고는 %(hours)s(한국 시간)에 보내지 않습니다.") % {"hours": hours}
+    found = forecast_of(campaign, plan, timezone.now())
+    return {"timing": found.timing.as_json(), "forecast": found}
 
 
 REFUSED_SHOWN = 5
@@ -211,7 +193,7 @@ def address_of(access: Access, campaign: Campaign, *, is_new: bool) -> str:
     return reverse("campaigns:edit", args=[access.project.id, campaign.pk])
 
 
-PARTS = ("freshness", "reach", "people", "preview", "variable")
+PARTS = ("freshness", "reach", "people", "preview", "variable", "test")
 
 
 def parts_of(access: Access, key: UUID) -> dict[str, str]:

@@ -5,6 +5,7 @@ in the bar below, with events that tell the other parts of the page to ask for t
 scripts it is the page again.
 """
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,8 +29,9 @@ from campaigns.builder import (
 )
 from campaigns.models import Campaign
 from campaigns.preview import preview_context
-from campaigns.problems import Shown, live
+from campaigns.problems import Shown, at_fields, live
 from campaigns.reach import reach_context
+from campaigns.readiness import problems_of
 from cohorts import choosing
 from cohorts import refresh as refreshing
 from integrations import senders
@@ -51,7 +53,7 @@ def new(request: Any, access: Access) -> HttpResponse:
     key = _draft_key(request.POST.get("draft", ""))
     campaign = access.all(Campaign).filter(pk=key).first()
     if campaign is None:
-        taken = Campaign.objects.filter(pk=key).exists()
+        taken = Campaign._base_manager.filter(pk=key).exists()  # deleted ones, too
         campaign = drafts.blank(access.project, uuid4() if taken else key, access.user)
     return _save(request, access, campaign)
 
@@ -84,7 +86,8 @@ def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200
     is_new = more.pop("is_new", False)
     listing = senders.listing(access.project)
     reach = reach_context(access, campaign)
-    context = page_context(access, campaign, listing, is_new=is_new) | reach | more
+    context = page_context(access, campaign, listing, is_new=is_new) | reach
+    context |= timing_context(campaign, reach.get("plan")) | more
     context |= preview_context(access, campaign, reach.get("plan"), listing, request.GET)
     text = request.GET.get("q", "")
     if text:
@@ -141,29 +144,52 @@ def _not_saved(request: Any, access: Access, campaign: Campaign, status: int, **
 def _then(
     request: Any, access: Access, campaign: Campaign, act: Act, done: Done, changed: set[str], listing: senders.Listing
 ) -> HttpResponse:
+    """What the button asked for, now that the draft is saved."""
     if act.name == "leave":
         return _go(request, reverse("campaigns:list", args=[access.project.id]))
+    wants_all = act.name == "review" or request.POST.get("checked") == "1"
+    problems = at_fields(campaign, problems_of(campaign)[0]) if wants_all else live(campaign, listing)
+    said = {"problems": problems, "summary": problems if wants_all else (), "checked": wants_all and bool(problems)}
+    if act.name == "review" and not problems:
+        return _go(request, reverse("campaigns:review", args=[access.project.id, campaign.pk]))
     if act.name == "refresh":
         _refresh(request, access, campaign)
         done.again.add("reach")
+    status = 422 if act.name == "review" else 200
     if not request.htmx:
-        return _again(request, access, campaign)
+        return (
+            _page(request, access, campaign, status=422, **said)
+            if status == 422
+            else _again(request, access, campaign, act)
+        )
     done.again |= _changed_parts(campaign, request.POST)
-    context = part_context(access, campaign) | timing_context(access, campaign) | message_context(campaign, listing)
-    context |= upload_context(campaign) | {
-        "oob": True,
-        "problems": live(campaign, listing),
-        "again": done.again,
-        "focused_button": done.focused_button,
-    }
-    response = render(request, "campaigns/_after_save.html", context)
-    for name, text in done.texts.items():
-        trigger_client_event(response, "builder:set", {"field": name, "text": text}, after="settle")
-    if "reach" in done.again:
-        trigger_client_event(response, "audience-changed", {}, after="settle")
-    if changed:
-        trigger_client_event(response, "draft-saved", {}, after="settle")
+    context = part_context(access, campaign) | timing_context(campaign) | message_context(campaign, listing)
+    context |= (
+        upload_context(campaign)
+        | said
+        | {
+            "oob": True,
+            "again": done.again,
+            "focused_button": done.focused_button,
+            "focus_problems": status == 422,
+        }
+    )
+    response = render(request, "campaigns/_after_save.html", context, status=status)
+    for name, detail in _events(act, done, changed):
+        trigger_client_event(response, name, detail, after="settle")
     return replace_url(response, reverse("campaigns:edit", args=[access.project.id, campaign.pk]))
+
+
+def _events(act: Act, done: Done, changed: set[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """What the other parts of the page are told."""
+    for name, text in done.texts.items():
+        yield "builder:set", {"field": name, "text": text}
+    if "reach" in done.again:
+        yield "audience-changed", {}
+    if changed:
+        yield "draft-saved", {}
+    if act.name == "test":
+        yield "test-wanted", {}
 
 
 def _changed_parts(campaign: Campaign, post: QueryDict) -> set[str]:
@@ -178,8 +204,10 @@ def _go(request: Any, address: str) -> HttpResponse:
     return HttpResponseClientRedirect(address) if request.htmx else redirect(address)
 
 
-def _again(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
-    """The page again, with what was searched for."""
+def _again(request: Any, access: Access, campaign: Campaign, act: Act) -> HttpResponse:
+    """The page again, with what was searched for; or the page of the test."""
+    if act.name == "test":
+        return redirect("campaigns:test", access.project.id, campaign.pk)
     address = reverse("campaigns:edit", args=[access.project.id, campaign.pk])
     typed = request.POST.get("cohort-q", "").strip()
     if typed and (campaign.cohort is None or typed != campaign.cohort.name):

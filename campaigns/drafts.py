@@ -124,8 +124,10 @@ def _create(campaign: Campaign, by: User) -> set[str]:
     try:
         with transaction.atomic():
             campaign.save(force_insert=True)
-    except IntegrityError:  # its twin got there first
-        return save(campaign, seen=0, by=by)
+    except IntegrityError:
+        if not Campaign.objects.filter(pk=campaign.pk, project_id=campaign.project_id).exists():
+            raise
+        return save(campaign, seen=0, by=by)  # its twin got there first
     return set(COLUMNS)
 
 

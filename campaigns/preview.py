@@ -1,6 +1,7 @@
 """The message as a real recipient would get it: the phone at the right of 캠페인 생성."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,23 +9,23 @@ from typing import Any
 from django.http import QueryDict
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
+from pyroaring import BitMap64
 
 from campaigns.audience import Plan
 from campaigns.message import AlimtalkContent, Content, content_of
-from campaigns.models import AudienceKind, Campaign, Rules
+from campaigns.models import AudienceKind, Campaign, Rules, Upload
 from campaigns.personalise import BadVariable, used_fields
 from campaigns.render import Left, Rendered, render
 from campaigns.rules import rules_of
 from campaigns.schedule import WEEKDAYS, Timing, When, period, timing_of, upcoming
-from cohorts.lookup import name_of
+from campaigns.trial import values_of
+from campaigns.uploads import rows_at
+from cohorts.lookup import NAME_PROPERTIES, name_of
 from cohorts.models import Profile
 from integrations.messaging import Kind
 from integrations.senders import Listing
 from notifly_console.lib.masking import mask_contacts, mask_within
 from notifly_console.tenancy.access import Access, Right
-
-OWN = {"$user_id": "external_id", "$email": "email", "$phone_number": "phone"}
-"""Fields that mean a person's own columns."""
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,40 @@ class Shown:
     """When it arrives."""
 
 
-def reader_at(plan: Plan, at: int, fields: tuple[str, ...], *, whole: bool) -> Reader | None:
-    """The person at that place of those who are sent to; None for an audience of nobody. Contacts among the values
-    are masked unless `whole`."""
+def reader_at(plan: Plan, at: int, fields: Sequence[str], *, whole: bool) -> Reader | None:
+    """The person at that place of those who are sent to, the last one for a place beyond; None where there is nobody.
+    Contacts among the values are masked unless `whole`."""
     size = len(plan.chosen)
-    if not size or plan.kind == AudienceKind.CSV:
-        return None
-    at = min(max(at, 0), size - 1)
-    profile = Profile.objects.filter(pk=plan.chosen[at], project_id=plan.project_id).first()
-    if profile is None:
-        return None
-    values = values_of(profile, fields)
-    name = name_of(profile) or mask_contacts(profile.external_id)
-    return Reader(at, size, name, values if whole else mask_within(values))
+    return next(iter(readers_from(plan, min(max(at, 0), size - 1), 1, fields, whole=whole)), None) if size else None
 
 
-def values_of(profile: Profile, fields: tuple[str, ...]) -> dict[str, Any]:
-    """What a message may ask of a profile, as freezing takes it."""
-    return {name: getattr(profile, OWN[name]) if name in OWN else profile.properties.get(name) for name in fields}
+def readers_from(plan: Plan, at: int, count: int, fields: Sequence[str], *, whole: bool) -> list[Reader]:
+    """`count` of those who are sent to, from that place on. One statement."""
+    ids = list(plan.chosen[at : at + count])
+    found = _rows(plan, ids, fields) if plan.kind == AudienceKind.CSV else _profiles(plan, ids, fields)
+    people = [(place, found[id_]) for place, id_ in enumerate(ids, at) if id_ in found]
+    total = len(plan.chosen)
+    return [
+        Reader(place, total, mask_contacts(name), values if whole else mask_within(values))
+        for place, (name, values) in people
+    ]
+
+
+def _profiles(plan: Plan, ids: list[int], fields: Sequence[str]) -> dict[int, tuple[str, dict[str, Any]]]:
+    profiles = Profile.objects.filter(project_id=plan.project_id).in_bulk(ids)
+    return {id_: (name_of(one) or one.external_id, values_of(one, fields)) for id_, one in profiles.items()}
+
+
+def _rows(plan: Plan, ids: list[int], fields: Sequence[str]) -> dict[int, tuple[str, dict[str, Any]]]:
+    assert plan.upload_id
+    upload = Upload.objects.get(pk=plan.upload_id)
+    return {
+        row.place: (
+            next((row.values[name] for name in NAME_PROPERTIES if row.values.get(name)), f"{row.number:,}"),
+            {name: row.values.get(name) for name in fields} if fields else row.values,
+        )
+        for row in rows_at(upload, BitMap64(ids))
+    }
 
 
 def shown(campaign: Campaign, rules: Rules, listing: Listing, plan: Plan | None, at: int, *, whole: bool) -> Shown:

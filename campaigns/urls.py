@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from campaigns import builder_parts, builder_views, variable_views, views
+from campaigns import builder_parts, builder_views, review_views, trial_views, variable_views, views
 
 app_name = "campaigns"
 
@@ -13,6 +13,10 @@ of_a_campaign = [
     path("edit/reach", builder_parts.reach, name="reach"),
     path("edit/preview", builder_parts.preview, name="preview"),
     path("edit/variable", variable_views.variable, name="variable"),
+    path("review", review_views.review, name="review"),
+    path("launch", review_views.launch, name="launch"),
+    path("test", trial_views.test, name="test"),
+    path("test/<int:run_number>", trial_views.outcome, name="test_outcome"),
 ]
 urlpatterns = [
     path("campaigns/", views.campaign_list, name="list"),

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from campaigns.models import AudienceKind, Campaign, Picture
+from campaigns.models import AudienceKind, Campaign, Picture, Recipient, Run, RunKind, RunState
 from cohorts.models import (
     Cohort,
     Profile,
@@ -162,6 +162,16 @@ def sender(project: Project, api_key: str = "NCSAFACTORYKEY01", secret: str = SE
     made.set_secret(secret)
     made.save()
     return made
+
+
+def trial(of: Campaign, number: int) -> Run:
+    """A test of a campaign that is under way, to one number."""
+    run = Run.objects.create(
+        project=of.project, campaign=of, number=number, kind=RunKind.TEST, due_at=timezone.now(), size=1,
+        state=RunState.SENDING, channel=of.channel or "text",
+    )  # fmt: skip
+    Recipient.objects.create(run=run, phone="+821022223333")
+    return run
 
 
 def picture(project: Project, **fields: Any) -> Picture:

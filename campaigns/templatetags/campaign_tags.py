@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from notifly_console.lib.masking import mask_phone
 from notifly_console.lib.ui_tags import exact, icon
 
 register = template.Library()
@@ -163,3 +164,21 @@ def linked(text: str) -> SafeString:
 
 
 _UNDER = (("", ""), (mark_safe("<u>"), mark_safe("</u>")))
+
+
+@register.filter
+def wall_time(moment: datetime) -> str:
+    """15:39 KST"""
+    return timezone.localtime(moment).strftime("%H:%M %Z")
+
+
+@register.filter
+def won(amount: Any) -> str:
+    """175,266원"""
+    return _("%(amount)s원") % {"amount": f"{round(amount):,}"} if amount is not None else "–"
+
+
+@register.filter
+def masked_phone(phone: str) -> str:
+    """010-****-5678"""
+    return mask_phone(phone)

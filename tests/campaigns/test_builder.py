@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from campaigns.models import Campaign, OptOut, OptOutSource, Picture, Rules
+from campaigns.models import Campaign, Picture, Rules
 from cohorts.facets import rebuild
 from cohorts.models import Profile
 from notifly_console.audit.models import Entry
@@ -15,44 +15,6 @@ from tests.campaigns.test_drafts import FORM, HTMX
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (800).to_bytes(4, "big") + (600).to_bytes(4, "big") + b"\x08\x02\0\0\0"
 DIALOG = {"HX-Request": "true", "HX-Target": "dialogs"}
-
-
-@pytest.fixture
-def town(world: Any) -> Any:
-    """A project with a sender, its rules, and a cohort of twelve: nine reachable, of whom two don't consent to ads, one
-    has another's number and one refused."""
-    make.sender_with_lists(world.project)
-    Rules.objects.create(project=world.project, sender_name="하루식탁", opt_out_number="0808701234")
-    names = ["김서연", "이도현", "박지원", "최민준", "정하은", "알렉산드라 페트로바", "한지민", "오세훈", "남궁민수"]
-    people = [
-        make.profile(
-            world.project,
-            f"user_{n}",
-            phone=f"+82102000000{n if n != 8 else 7}",
-            properties={"$name": name, "name": name, "grade": "VIP"},
-            marketing_consent=n not in (1, 2),
-        )
-        for n, name in enumerate(names)
-    ]
-    people += [make.profile(world.project, f"lost_{n}") for n in range(2)]
-    people.append(make.profile(world.project, "home", phone_raw="02-123-4567", phone_reason="landline"))
-    OptOut.objects.create(project=world.project, phone="+821020000003", source=OptOutSource.OWN)
-    rebuild(world.project.pk)
-    world.cohort = make.cohort_with(world.project, 2785620, [one.pk for one in people], "VIP 재구매 유도")
-    world.made = lambda **form: _made(world, **form)
-    return world
-
-
-def _made(world: Any, **form: Any) -> Campaign:
-    """A draft as the form makes it."""
-    from django.test import Client
-
-    client = Client()
-    client.force_login(world.people["marketer"], backend="allauth.account.auth_backends.AuthenticationBackend")
-    known = set(Campaign.objects.values_list("pk", flat=True))
-    data = FORM | {"audience": "cohort", "cohort": "2785620", "text.sender": "16600412"} | form
-    client.post(f"/projects/{world.project.hex}/campaigns/new", data)
-    return Campaign.objects.exclude(pk__in=known).get()
 
 
 def at(one: Campaign, path: str = "edit") -> str:

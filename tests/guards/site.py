@@ -88,6 +88,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         "profile_id": person.pk,
         "campaign_id": campaign.pk,
         "picture_id": factories.picture(project).pk,
+        "run_number": factories.trial(campaign, number).number,
         "template_id": template_id,
     }
 

@@ -33,6 +33,9 @@ HELD_BY_OTHERS = {
     "address",
 }
 
+HELD_BY_THE_DATABASE = {"campaigns.Recipient.phone", "campaigns.OptOut.phone"}
+"""Columns that take nothing but a number."""
+
 
 class Reader(HTMLParser):
     """Notes each element and attribute that came from data rather than from a template."""
@@ -72,6 +75,7 @@ def poison() -> set[str]:
             and not field.choices
             and not field.primary_key
             and field.name not in HELD_BY_OTHERS
+            and f"{model._meta.label}.{field.name}" not in HELD_BY_THE_DATABASE
         ]
         for count, row in enumerate(model._default_manager.order_by("pk")[:10]):
             values: dict[str, Any] = {}

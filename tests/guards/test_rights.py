@@ -61,7 +61,7 @@ OUTSIDE = {
     "solapi_reports": MACHINES,
 }
 MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
-           "profile_id": 987654321, "campaign_id": None, "picture_id": None,
+           "profile_id": 987654321, "campaign_id": None, "picture_id": None, "run_number": 987654321,
            "template_id": "KA01TPnobodys"}  # fmt: skip
 
 EVERY_ADDRESS = list(every_address())

@@ -1,0 +1,83 @@
+"""최종 확인: everything that will happen, on one page; and the button that makes it so."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from campaigns import launch as launching
+from campaigns import schedule
+from campaigns.builder import part_context, zone_label
+from campaigns.builder_views import fetch
+from campaigns.forecast import forecast_of
+from campaigns.models import Campaign
+from campaigns.preview import preview_context
+from campaigns.problems import Shown, at_fields
+from campaigns.reach import age_of, bands
+from campaigns.readiness import problems_of
+from campaigns.rules import rules_of
+from integrations import senders
+from notifly_console.tenancy.access import Access, Right, project_view
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def review(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """The draft as it will go out, as it stands now."""
+    campaign = fetch(access, campaign_id)
+    if not campaign.is_editable:
+        return redirect("campaigns:campaign", access.project.id, campaign.pk)
+    return _page(request, access, campaign)
+
+
+@require_POST
+@project_view(Right.LAUNCH)
+def launch(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """캠페인 생성하기. Asked twice it launches once; what changed since the page was shown stops it."""
+    campaign = fetch(access, campaign_id)
+    try:
+        launching.launch(
+            campaign,
+            by=access.user,
+            seen_version=_number(request.POST.get("version", "")),
+            expected_size=_number(request.POST.get("size", "")),
+            request=request,
+        )
+    except launching.CannotLaunch as error:
+        campaign.refresh_from_db()
+        return _page(request, access, campaign, refused=at_fields(campaign, error.problems))
+    messages.success(request, _("캠페인을 시작했습니다."))
+    return redirect("campaigns:campaign", access.project.id, campaign.pk)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else -1
+
+
+def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown] | None = None) -> HttpResponse:
+    now = timezone.now()
+    found, plan = problems_of(campaign, now=now)
+    listing = senders.listing(access.project)
+    rules = rules_of(access.project)
+    timing = schedule.timing_of(campaign.timing)
+    context = part_context(access, campaign) | {
+        "nav": "campaign_new" if campaign.launched_at is None else "campaigns",
+        "problems": refused if refused is not None else at_fields(campaign, found),
+        "plan": plan,
+        "bands": list(bands(plan)) if plan else [],
+        "age": age_of(campaign, rules),
+        "rules": rules,
+        "forecast": forecast_of(campaign, plan, now),
+        "listing": listing,
+        "zone_label": zone_label(access),
+        "timing_words": schedule.words(timing, access.project.zone.key),
+        "timing_period": schedule.period(timing) if timing.repeats else "",
+        "launch_words": _("%(n)s명") % {"n": f"{plan.funnel.size:,}"} if plan else "",
+    }
+    context |= preview_context(access, campaign, plan, listing, request.GET)
+    return render(request, "campaigns/review.html", context, status=422 if refused else 200)
