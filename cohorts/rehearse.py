@@ -50,6 +50,8 @@ class Report:
     shared_phones: int
     """How many numbers belong to more than one person."""
     examples: dict[str, list[str]]
+    columns: list[str]
+    """The names of the properties that came."""
 
     @classmethod
     def of(cls, session: PushSession) -> "Report | None":
@@ -116,6 +118,7 @@ def rehearse(page: InboundPage, mapping: Mapping) -> Report:
             "refused": refused,
             "shared_phones": [" · ".join(sorted(names)[:3]) for names in list(shared.values())[:EXAMPLES]],
         },
+        columns=sorted(sheet.columns),
     )
 
 

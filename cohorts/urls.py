@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from cohorts import profile_views, views
+from cohorts import profile_views, push_views, views
 
 app_name = "cohorts"
 
@@ -20,6 +20,10 @@ urlpatterns = [
     path("cohorts/live", views.live, name="live"),
     path("cohorts/refresh", views.refresh, name="refresh"),
     path("cohorts/mixpanel_<int:source_id>/", include(of_a_cohort)),
+    path("settings/push/", push_views.push_page, name="push"),
+    path("settings/push/live", push_views.push_live, name="push_live"),
+    path("settings/push/confirm", push_views.push_confirm, name="push_confirm"),
+    path("settings/push/columns", push_views.push_columns, name="push_columns"),
     path("profiles/", profile_views.profile_list, name="profiles"),
     path("profiles/search", profile_views.profile_search, name="profile_search"),
     path("profiles/<int:profile_id>/", profile_views.profile, name="profile"),

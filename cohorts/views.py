@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
-from cohorts import detail, membership
+from cohorts import detail, membership, push_queries
 from cohorts import refresh as refreshing
 from cohorts.export import lines
 from cohorts.forms import DecisionForm, ExportForm, FindForm
@@ -195,6 +195,8 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "history": history,
         "chart": detail.chart_of(history),
         "export_sets": _export_sets(current) if current else [],
+        "push": push_queries.pushed(one),
+        "drift": push_queries.last_drift(one),
     } | _run_context(one, now)
 
 

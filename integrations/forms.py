@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.connect import EMAIL_COLUMN, PHONE_COLUMN, MixpanelSettings
 from integrations.mixpanel.schemas import Region
+from integrations.models import Inlet
 
 SECRET = "service_account_password"  # noqa: S105 -- the name of a field
 SETTING_OF = {
@@ -130,7 +131,10 @@ class MixpanelForm(forms.Form):
         return found
 
 
-def as_entered(kept: MixpanelSettings) -> dict[str, Any]:
-    """The settings as the form's values."""
-    values: dict[str, Any] = {field: getattr(kept, name) for field, name in SETTING_OF.items()}
-    return {**values, "region": kept.region.value, "unknown_members": "drop" if kept.drop_unknown else "create"}
+def as_entered(kept: MixpanelSettings | Inlet, only: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings as the form's values; of an inlet `only` those that it has."""
+    names = {field: name for field, name in SETTING_OF.items() if not only or field in only}
+    values: dict[str, Any] = {field: getattr(kept, name) for field, name in names.items()}
+    if "region" in values:
+        values["region"] = values["region"].value
+    return {**values, "unknown_members": "drop" if kept.drop_unknown else "create"}

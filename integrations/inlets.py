@@ -1,5 +1,6 @@
 """A project's inlet: which Mixpanel project's pages it takes, and what was turned away there."""
 
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -83,8 +84,13 @@ def refuse_foreign(project_id: UUID, mixpanel_project_id: int, request: HttpRequ
             project_id=project_id,
             request=request,
             target=str(mixpanel_project_id),
-            why="foreign_project",
+            reason="foreign_project",
         )
+
+
+def change_columns(project: Project, **columns: Any) -> None:
+    """Sets how pushed people are read while no service account is connected."""
+    Inlet.objects.update_or_create(project=project, defaults=columns)
 
 
 def forget_binding(project: Project) -> None:

@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from integrations import hooks, sender_ladder, senders
+from integrations.keys_panel import keys_context
 from integrations.models import Kind
 from integrations.register import Changed, last_changed_by
 from integrations.sender_forms import SECRET, SenderForm
@@ -123,7 +124,7 @@ def _show(request: Any, access: Access, *, status: int = 200, **state: Any) -> H
     if request.htmx and request.htmx.target == FRAGMENT:
         response = render(request, "integrations/_sender.html", {"sender": sender}, status=status)
     else:
-        context = mixpanel_context(access) | {"sender": sender}
+        context = mixpanel_context(access) | {"sender": sender, "api": keys_context(request, access)}
         response = render(request, "integrations/settings.html", context, status=status)
     response["Vary"] = "HX-Request, HX-Target"
     return response

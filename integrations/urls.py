@@ -1,6 +1,6 @@
 from django.urls import path
 
-from integrations import sender_views, template_views, views
+from integrations import key_views, sender_views, template_views, views
 
 app_name = "integrations"
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("settings/solapi/refresh/", sender_views.refresh_sender, name="sender_refresh"),
     path("settings/solapi/webhook/", sender_views.new_hook_secret, name="sender_hook"),
     path("settings/solapi/disconnect/", sender_views.disconnect_sender, name="sender_disconnect"),
+    path("settings/keys/new/", key_views.issue_key, name="key_new"),
+    path("settings/keys/<int:key_id>/revoke/", key_views.revoke_key, name="key_revoke"),
+    path("settings/keys/release/", key_views.release_inlet, name="inlet_release"),
     path("templates/", template_views.list_templates, name="templates"),
     path("templates/refresh/", template_views.refresh_templates, name="templates_refresh"),
     path("templates/<slug:template_id>/", template_views.show_template, name="template"),

@@ -19,6 +19,7 @@ from integrations.connect import MixpanelSettings, disconnect, opened, row_of
 from integrations.failures import sentence
 from integrations.forms import SECRET, MixpanelForm, as_entered
 from integrations.health import health_of
+from integrations.keys_panel import keys_context
 from integrations.models import Connection
 from integrations.register import Changed, SecretNeeded, change, last_changed_by, register, version_of
 from integrations.rows import KEYS, fields_of, rows_of
@@ -33,6 +34,8 @@ FRAGMENT = "mixpanel"
 @project_view(Right.SEE_SETTINGS)
 def settings_page(request: HttpRequest, access: Access) -> HttpResponse:
     """The settings of a project."""
+    if request.htmx and request.htmx.target == "keys":  # type: ignore[attr-defined]
+        return render(request, "integrations/_keys.html", {"api": keys_context(request, access)})
     return _show(request, access)
 
 
@@ -115,7 +118,7 @@ def _show(request: Any, access: Access, *, status: int = 200, **context: Any) ->
     if request.htmx and request.htmx.target == FRAGMENT:
         response = render(request, "integrations/_mixpanel.html", context, status=status)
     else:
-        context |= {"sender": sender_context(request, access)}
+        context |= {"sender": sender_context(request, access), "api": keys_context(request, access)}
         response = render(request, "integrations/settings.html", context, status=status)
     response["Vary"] = "HX-Request, HX-Target"
     return response

@@ -246,3 +246,56 @@ def api_key(project: Project) -> tuple[str, str]:
 
     issued = issue(project)
     return issued.key.access_key, issued.secret.reveal()
+
+
+def pushed(cohort: Cohort) -> Any:
+    """What a push leaves behind: a key, a page in the inbox, a session that was applied without two of its members, and
+    one that waits for a person. Returns the key's row."""
+    from cohorts.models import PushRoad, PushSession, PushState
+    from integrations.models import InboundKind, InboundPage
+    from notifly_console.tenancy.keys import issue
+
+    now = timezone.now()
+    key = issue(cohort.project).key
+    said = {"action": "members", "name": cohort.name, "page": 1, "pages": 1, "session": "s", "integration": "0"}
+    InboundPage.objects.create(
+        project=cohort.project,
+        kind=InboundKind.COHORT_PAGE,
+        subject=cohort.source_id,
+        fingerprint=f"{cohort.pk:064x}",
+        envelope=said,
+        body=b"",
+        sealed_with="k1",
+        size=0,
+        state="applied",
+        settled_at=now,
+        api_key=key,
+    )
+    PushRoad.objects.create(cohort=cohort, called_at=now, complete_at=now, applied_seq=1)
+    seen = {"cohort": cohort, "action": "members", "pages": 12, "began_at": now, "last_page_at": now}
+    PushSession.objects.create(
+        **seen,
+        session_id="waits",
+        first_seq=1,
+        state=PushState.AWAITING,
+        pages_here=3,
+        rehearsal={
+            **dict.fromkeys(["sampled", "matched", "new", "dropped", "refused", "anonymous"], 1),
+            "reachable": 1,
+            "shared_phones": 1,
+            "examples": {"new": ["someone"], "dropped": ["other"], "shared_phones": ["a · b"]},
+            "columns": ["$email"],
+        },
+    )
+    PushSession.objects.create(
+        **seen,
+        session_id="applied",
+        first_seq=2,
+        state=PushState.APPLIED,
+        finished_at=now,
+        pages_here=12,
+        counts={"refused": {"id_missing": 2}, "columns": ["$email"]},
+        unusable=[[1, 5, "id_missing", ""], [2, 7, "id_broken", "somebody"]],
+    )
+    Cohort.objects.filter(pk=cohort.pk).update(pushed_at=now)
+    return key

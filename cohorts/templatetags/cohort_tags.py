@@ -12,7 +12,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
+from cohorts import detail
 from cohorts.models import Cohort
+from cohorts.push_queries import UNUSABLE
 from cohorts.queries import STATES, ListQuery, Row
 from integrations import failures
 from notifly_console.lib import phone
@@ -39,6 +41,18 @@ def sort_address(query: ListQuery, key: str) -> str:
 def phone_reason(slug: str) -> str:
     """Why a profile can't get text messages, in the reader's language."""
     return str(phone.REASONS.get(slug, slug))
+
+
+@register.simple_tag
+def shown_id(external_id: str) -> str:
+    """An id as everybody may see it: masked where it is itself a phone number or an address."""
+    return detail.shown_id(external_id)
+
+
+@register.simple_tag
+def unusable_reason(slug: str) -> str:
+    """Why a pushed member couldn't be taken, in the reader's language."""
+    return str(UNUSABLE.get(slug, slug))
 
 
 class Calm(NamedTuple):

@@ -37,6 +37,7 @@ REASONS = {
     "asked": gettext_lazy("직접 로그아웃"),
     "idle": gettext_lazy("오랫동안 사용하지 않음"),
     "too_old": gettext_lazy("로그인 유지 시간 초과"),
+    "foreign_project": gettext_lazy("다른 Mixpanel 프로젝트"),
 }
 LABELS = {
     "means": gettext_lazy("수단"),
@@ -66,6 +67,8 @@ LABELS = {
     "joined": gettext_lazy("진행 중인 것에 합류"),
     "snapshot": gettext_lazy("버전"),
     "settings": gettext_lazy("설정"),
+    "mixpanel_project_id": gettext_lazy("Mixpanel 프로젝트"),
+    "cohorts": gettext_lazy("코호트"),
 }
 WORDS: dict[str, dict[str, Any]] = {
     "by": {"id": gettext_lazy("사용자 ID"), "phone": gettext_lazy("전화번호"), "email": gettext_lazy("이메일")},

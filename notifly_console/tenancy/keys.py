@@ -58,6 +58,7 @@ def issue(project: Project, *, actor: Any = None, request: HttpRequest | None = 
             project=project,
             access_key=secrets.token_hex(16),
             secret_digest=_digest(secret),
+            secret_hint=secret[-4:],
             created_by=getattr(actor, "email", ""),
         )
         record(Action.API_KEY_ISSUED, project_id=project.pk, actor=actor, request=request, target=key.access_key)

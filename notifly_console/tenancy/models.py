@@ -156,6 +156,8 @@ class ApiKey(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="api_keys")
     access_key = models.CharField(max_length=32, unique=True)
     secret_digest = models.CharField(max_length=64)
+    secret_hint = models.CharField(max_length=4, blank=True)
+    """The secret's last characters, to tell keys apart by."""
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=254, blank=True)
     last_used_at = models.DateTimeField(null=True)

@@ -77,6 +77,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
     cohort = factories.cohort(project, source_id=number)
     factories.snapshot(cohort, [person.pk])
     factories.connection(project)
+    key = factories.pushed(cohort)
     template_id = f"KA01TP{number}"
     factories.listing(factories.sender(project), template_id)
     campaign = factories.campaign(project, name=f"캠페인 {number}", cohort=cohort)
@@ -90,6 +91,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         "picture_id": factories.picture(project).pk,
         "run_number": factories.trial(campaign, number).number,
         "template_id": template_id,
+        "key_id": key.pk,
     }
 
 

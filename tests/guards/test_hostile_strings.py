@@ -24,6 +24,8 @@ ADDRESSES = ("href", "src", "action", "formaction", "hx-get", "hx-post", "data-h
 HELD_BY_OTHERS = {
     "sealed_secret",
     "token_digest",
+    "secret_digest",
+    "fingerprint",
     "password",
     "session_key",
     "session_data",
