@@ -12,6 +12,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
@@ -87,6 +88,20 @@ def _broker_says() -> str:
     return "ok"
 
 
+class ProbeMiddleware:
+    """Answers the probes of machines before anything reads a session: `/healthz` touches nothing but the process, and
+    `/readyz` says itself how the database is, whatever cookies come along."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        probe = {"/healthz": healthz, "/readyz": readyz}.get(request.path_info)
+        if probe is None or request.method not in ("GET", "HEAD"):
+            return self.get_response(request)
+        return probe(request)
+
+
 class OutageMiddleware:
     """Answers 503 with a page that says what to do when the database doesn't answer a view. Where it fails before the
     view (sessions, the person), Django asks `server_error`."""
@@ -104,10 +119,20 @@ class OutageMiddleware:
 def outage(request: HttpRequest, error: Exception) -> HttpResponse:
     """The page for a database that is away. Nothing of the request was kept, so the same request may be sent again."""
     log.error("database_unavailable", error=type(error).__name__)
-    response = render(None, "errors/503.html", {"path": page_of(request)}, status=503)  # type: ignore[arg-type]
+    context: dict[str, Any] = {"path": page_of(request)}
+    if _is_a_press(request):
+        context |= {"pressed": request.path, "from": request.POST.get("from"), "csrf_token": get_token(request)}
+    # Without the request: context processors would ask the database.
+    response = render(None, "errors/503.html", context, status=503)  # type: ignore[arg-type]
     response.headers["Retry-After"] = "5"
     patch_cache_control(response, no_store=True)
     return response
+
+
+def _is_a_press(request: HttpRequest) -> bool:
+    """Whether the request was the press of a button that sends nothing else: the page may offer to press it again.
+    (What people typed, passwords among it, isn't written back.)"""
+    return request.method == "POST" and not request.FILES and set(request.POST) <= {"csrfmiddlewaretoken", "from"}
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -87,9 +87,19 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 elif _database["ENGINE"] == "django.db.backends.postgresql":
     _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     _database["CONN_HEALTH_CHECKS"] = True
-    # A page must not hang when the database is gone: a server that refuses is known at once, one that doesn't answer
-    # after two seconds (the client library takes no shorter time).
-    _database["OPTIONS"] = {"connect_timeout": 2, **_database.get("OPTIONS", {})}
+    _database["ENGINE"] = "notifly_console.lib.postgresql"
+    _database["WATCHED"] = env.bool("DATABASE_WATCHED", default=False)
+    # A server that refuses is known at once. Of one that is gone without a word, a connection attempt tells after two
+    # seconds (the client library takes no less), an idle connection after half a minute, a waiting one after twenty
+    # seconds; a watched one sooner.
+    _database["OPTIONS"] = {
+        "connect_timeout": 2,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,
+        **_database.get("OPTIONS", {}),
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = optional("REDIS_URL")
@@ -159,6 +169,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "integrations.webhooks.InboundMiddleware",
+    "notifly_console.pages.ProbeMiddleware",
     "notifly_console.pages.OutageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 
 @pytest.fixture
@@ -51,3 +52,27 @@ def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(world: Any, 
     assert response["Location"] == f"/accounts/login/?next=%2Fprojects%2F{world.id.hex}%2Fprofiles%2F"
     hostile = client.post(f"{profiles}search", headers={"Referer": "http://testserver//elsewhere.example/"})
     assert hostile["Location"] == "/accounts/login/?next=%2Felsewhere.example%2F"
+
+
+def test_a_press_that_sends_nothing_else_can_be_repeated_from_the_page(world: Any, sign_in: Any, away: Any) -> None:
+    client = sign_in("marketer", raise_request_exception=False)
+    with away:
+        pressed = client.post(f"/projects/{world.id.hex}/cohorts/refresh", {"from": "cohort"}).content.decode()
+        typed = client.post("/me/name/", {"name": "비밀"}).content.decode()
+    assert f'<form method="post" action="/projects/{world.id.hex}/cohorts/refresh">' in pressed
+    assert 'name="csrfmiddlewaretoken"' in pressed
+    assert '<input type="hidden" name="from" value="cohort">' in pressed
+    assert "<form" not in typed
+    assert "비밀" not in typed, "what people typed isn't written back"
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_the_probe_of_the_process_asks_nobody(world: Any, sign_in: Any, away: Any, method: str) -> None:
+    client = sign_in("marketer", raise_request_exception=False)
+    with away, CaptureQueriesContext(connection) as captured:
+        alive = getattr(client, method)("/healthz")
+        ready = getattr(client, method)("/readyz")
+    assert (alive.status_code, ready.status_code) == (200, 503)
+    assert ready["Content-Type"] == "application/json"
+    assert not [query for query in captured if "session" in str(query["sql"])]
+    assert not alive.cookies
