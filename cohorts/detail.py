@@ -3,6 +3,7 @@ million costs what a page of ten does."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -234,9 +235,13 @@ _HISTORY: Compiled[Snapshot] = Compiled(
 
 def chart_of(history: list[Snapshot]) -> Chart | None:
     """A chart of at least two versions; None for fewer."""
-    if len(history) < 2:
+    return sizes_chart([(version.created_at, version.size) for version in reversed(history)])
+
+
+def sizes_chart(points: list[tuple[datetime, int]]) -> Chart | None:
+    """A chart of sizes at moments, the oldest first; None for fewer than two."""
+    if len(points) < 2:
         return None
-    points = [(version.created_at, version.size) for version in reversed(history)]
     low, high, step = _scale([size for _moment, size in points])
     begin, end = points[0][0], points[-1][0]
     span = (end - begin).total_seconds() or 1.0

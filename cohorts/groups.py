@@ -282,11 +282,12 @@ class Count:
 
 def count(project_id: UUID, definition: Definition) -> Count:
     """What a builder shows beside a definition. Raises NotReady."""
-    people = members(project_id, definition)
-    return _count(facets(project_id), people)
+    return counted(project_id, members(project_id, definition))
 
 
-def _count(of: Facets, people: BitMap64) -> Count:
+def counted(project_id: UUID, people: BitMap64) -> Count:
+    """How many of these can be reached how."""
+    of = facets(project_id)
     return Count(
         size=len(people),
         reachable=people.intersection_cardinality(of.reachable),
@@ -297,19 +298,41 @@ def _count(of: Facets, people: BitMap64) -> Count:
 
 def measure(group: UserGroup) -> Count:
     """Counts the group and writes the day's size to its statistics. Raises NotReady."""
-    counted = count(group.project_id, definition_of(group.definition))
+    found = count(group.project_id, definition_of(group.definition))
     now = timezone.now()
-    UserGroup.objects.filter(pk=group.pk).update(size=counted.size, counted_at=now)
-    group.size, group.counted_at = counted.size, now
+    UserGroup.objects.filter(pk=group.pk).update(size=found.size, counted_at=now)
+    group.size, group.counted_at = found.size, now
     day = now.astimezone(group.project.zone).date()
-    values: dict[str, Any] = {"reachable": counted.reachable, "with_email": counted.with_email, "size": counted.size}
+    values: dict[str, Any] = {"reachable": found.reachable, "with_email": found.with_email, "size": found.size}
     GroupSize.objects.update_or_create(group=group, day=day, defaults=values)
-    return counted
+    return found
+
+
+def measure_all() -> int:
+    """Writes the day's size of every group that can be counted. Returns how many."""
+    done = 0
+    for group in UserGroup.objects.select_related("project").iterator(chunk_size=200):
+        try:
+            measure(group)
+        except NotReady:
+            continue  # Its page says why; there is no size to remember.
+        done += 1
+    return done
 
 
 def names_of(project_id: UUID, definition: Definition) -> dict[int | str, str]:
     """The names of the cohorts and groups that a definition asks about: for its words."""
+    return names_of_all(project_id, [definition])
+
+
+def names_of_all(project_id: UUID, definitions: Sequence[Definition]) -> dict[int | str, str]:
+    """The same for several definitions, with two statements."""
+    cohorts = {key for one in definitions for key in one.cohorts}
+    asked = [UUID(key) for one in definitions for key in one.groups]
     names: dict[int | str, str] = {}
-    names |= dict(Cohort.objects.filter(project_id=project_id, pk__in=definition.cohorts).values_list("pk", "name"))
-    asked = UserGroup.objects.filter(project_id=project_id, pk__in=[UUID(one) for one in definition.groups])
-    return names | {key.hex: name for key, name in asked.values_list("pk", "name")}
+    if cohorts:
+        names |= dict(Cohort.objects.filter(project_id=project_id, pk__in=cohorts).values_list("pk", "name"))
+    if asked:
+        found = UserGroup.objects.filter(project_id=project_id, pk__in=asked).values_list("pk", "name")
+        names |= {key.hex: name for key, name in found}
+    return names

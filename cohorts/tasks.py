@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from cohorts import membership
+from cohorts import groups, membership
 from cohorts import push as pushing
 from cohorts import refresh as refreshing
 
@@ -36,3 +36,9 @@ def take_pushed(*, project_id: str, subject: int) -> None:
 def sweep_pushed() -> None:
     """Wakes workers for cohorts with pages left lying, and sessions that are due."""
     pushing.sweep()
+
+
+@shared_task(name="cohorts.measure_groups", max_retries=0)
+def measure_groups() -> None:
+    """Remembers how large each user group is today."""
+    groups.measure_all()

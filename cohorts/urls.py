@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from cohorts import profile_views, push_views, views
+from cohorts import group_views, profile_views, push_views, views
 
 app_name = "cohorts"
 
@@ -15,7 +15,21 @@ of_a_cohort = [
     path("discard", views.discard, name="discard"),
     path("export", views.export, name="export"),
 ]
+of_a_group = [
+    path("", group_views.group, name="group"),
+    path("numbers", group_views.group_numbers, name="group_numbers"),
+    path("edit", group_views.group_edit, name="group_edit"),
+    path("measure", group_views.group_measure, name="group_measure"),
+    path("duplicate", group_views.group_duplicate, name="group_duplicate"),
+    path("delete", group_views.group_delete, name="group_delete"),
+]
 urlpatterns = [
+    path("groups/", group_views.group_list, name="groups"),
+    path("groups/new", group_views.group_new, name="group_new"),
+    path("groups/compose", group_views.group_compose, name="group_compose"),
+    path("groups/size", group_views.group_size, name="group_size"),
+    path("groups/choices", group_views.group_choices, name="group_choices"),
+    path("groups/<hex:group_id>/", include(of_a_group)),
     path("cohorts/", views.cohort_list, name="list"),
     path("cohorts/live", views.live, name="live"),
     path("cohorts/refresh", views.refresh, name="refresh"),

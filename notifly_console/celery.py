@@ -96,6 +96,11 @@ app.conf.update(
             "schedule": 300.0,
             "options": {"expires": 300},
         },
+        "remember how large user groups are": {
+            "task": "cohorts.measure_groups",
+            "schedule": 6 * 3600.0,
+            "options": {"expires": 3600},
+        },
         "forget what is past its time": {
             "task": "cohorts.prune",
             "schedule": 3600.0,

@@ -299,3 +299,11 @@ def pushed(cohort: Cohort) -> Any:
     )
     Cohort.objects.filter(pk=cohort.pk).update(pushed_at=now)
     return key
+
+
+def group(project: Project, name: str = "단골", **fields: Any) -> Any:
+    """A user group of everybody who can be reached, unless `definition` says otherwise."""
+    from cohorts.models import UserGroup
+
+    fields.setdefault("definition", {"segments": [[{"kind": "contact", "what": "phone", "has": True}]], "filters": []})
+    return UserGroup.objects.create(project=project, name=name, name_key=name.lower()[:100], **fields)

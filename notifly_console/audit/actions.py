@@ -35,6 +35,8 @@ class Action(TextChoices):
     REFRESH_REQUESTED = "refresh_requested", _("리프레시 요청")
     SNAPSHOT_ACCEPTED = "snapshot_accepted", _("보류된 버전 적용")
     SNAPSHOT_DISCARDED = "snapshot_discarded", _("보류된 버전 버림")
+    GROUP_SAVED = "group_saved", _("유저 그룹 저장")
+    GROUP_DELETED = "group_deleted", _("유저 그룹 삭제")
     PROFILES_SEARCHED = "profiles_searched", _("유저 검색")
     PROFILE_SEEN = "profile_seen", _("유저 상세 열람")
     PROFILES_EXPORTED = "profiles_exported", _("유저 목록 내보내기")

@@ -37,6 +37,7 @@ class Right(StrEnum):
     SEE_COHORTS = "see_cohorts"
     REFRESH = "refresh"
     DECIDE_HELD = "decide_held"
+    EDIT_GROUPS = "edit_groups"
     SEE_PROFILES = "see_profiles"
     SEE_CONTACTS = "see_contacts"
     EXPORT = "export"
@@ -63,6 +64,7 @@ WHO_MAY: dict[Right, frozenset[Role]] = {
     Right.SEE_COHORTS: _ALL,
     Right.REFRESH: _MARKETING,
     Right.DECIDE_HELD: _MARKETING,
+    Right.EDIT_GROUPS: _MARKETING,
     Right.SEE_PROFILES: _ALL,
     Right.SEE_CONTACTS: _ADMINS,  # full phone numbers and e-mail addresses; everybody else sees them masked
     Right.EXPORT: _MARKETING,

@@ -88,6 +88,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         "source_id": cohort.source_id,
         "profile_id": person.pk,
         "campaign_id": campaign.pk,
+        "group_id": factories.group(project, f"유저 그룹 {number}").pk,
         "picture_id": factories.picture(project).pk,
         "run_number": factories.trial(campaign, number).number,
         "template_id": template_id,

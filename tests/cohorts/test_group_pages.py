@@ -1,0 +1,167 @@
+"""유저 그룹 관리: build with buttons alone, save, load, duplicate, delete; and what is refused."""
+
+import re
+from typing import Any
+
+import pytest
+
+from cohorts import facets
+from cohorts.models import UserGroup
+from notifly_console.audit.models import Entry
+from tests import factories
+
+
+@pytest.fixture
+def cohort(world: Any) -> Any:
+    ids = factories.profiles(world.project, 5)
+    factories.profile(world.project, "no_phone", properties={"total_orders": 9})
+    facets.rebuild(world.id)
+    return factories.cohort_with(world.project, 1, ids[:3], name="VIP <b>고객</b>")
+
+
+def url(world: Any, name: str = "") -> str:
+    return f"/projects/{world.id.hex}/groups/{name}"
+
+
+def fields_of(html: str) -> dict[str, Any]:
+    """What a browser would send of the form, had nobody touched it."""
+    found: dict[str, Any] = {}
+    for tag in re.findall(r"<input[^>]*>", html):
+        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name and name[1] not in ("find", "csrfmiddlewaretoken"):
+            found.setdefault(name[1], []).append(value[1] if value else "")
+    for name, options in re.findall(r'<select[^>]*name="([^"]*)"[^>]*>(.*?)</select>', html, re.S):
+        chosen = re.search(r'value="([^"]*)" selected', options) or re.search(r'value="([^"]*)"', options)
+        assert chosen is not None
+        found[name] = [chosen[1].replace("&gt;", ">").replace("&lt;", "<")]
+    return found
+
+
+def press(client: Any, world: Any, html: str, do: str, **typed: str) -> str:
+    data = fields_of(html) | {name: [value] for name, value in typed.items()} | {"do": [do]}
+    response = client.post(url(world, "compose"), data)
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def test_a_group_is_built_with_buttons_alone_and_saved(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    html = client.get(url(world, "new")).content.decode()
+    html = press(client, world, html, "add:segments-0:cohort")
+    assert "VIP &lt;b&gt;고객&lt;/b&gt;" in html, "the picker offers cohorts at once"
+    html = press(client, world, html, f"pick:segments-0-0:{cohort.pk}")
+    html = press(client, world, html, "add:segments-0:property")
+    typed = {"segments-0-1-name": "total_orders", "segments-0-1-value": "1"}
+    html = press(client, world, html, "", **typed, **{"segments-0-1-type": "number"})
+    html = press(client, world, html, "", **{"segments-0-1-operator": ">="})
+    html = press(client, world, html, "segment")
+    html = press(client, world, html, "add:segments-1:contact")
+    html = press(client, world, html, "", **{"segments-1-0-has": "0"})
+    html = press(client, world, html, "add:filters:contact")
+    html = press(client, world, html, "remove:filters-0")
+    data = fields_of(html) | {"name": ["단골"]}
+    counted = client.post(url(world, "size"), data, headers={"HX-Request": "true"}).content.decode()
+    assert re.search(r"3\s*<small>명", counted)
+    response = client.post(url(world, "new"), data)
+    group = UserGroup.objects.get()
+    assert response.headers["Location"] == url(world, f"{group.pk.hex}/")
+    assert group.definition == {
+        "segments": [
+            [
+                {"kind": "cohort", "cohort": cohort.pk, "is_in": True},
+                {"kind": "property", "name": "total_orders", "operator": ">=", "type": "number", "value": "1"},
+            ],
+            [{"kind": "contact", "what": "phone", "has": False}],
+        ],
+        "filters": [],
+    }
+    page = client.get(url(world, f"{group.pk.hex}/")).content.decode()
+    assert "total_orders 1 이상" in page
+    numbers = client.get(url(world, f"{group.pk.hex}/numbers"), headers={"HX-Request": "true"}).content.decode()
+    assert "겹치는 코호트" in numbers
+    assert Entry.objects.filter(action="group_saved", target="단골").exists()
+
+
+def test_what_is_missing_is_said_where_it_stands_and_nothing_is_lost(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    html = press(client, world, client.get(url(world, "new")).content.decode(), "add:segments-0:property")
+    response = client.post(url(world, "new"), fields_of(html) | {"segments-0-0-value": ["VIP"]})
+    assert response.status_code == 422
+    html = response.content.decode()
+    assert "유저 그룹 이름을 넣으세요." in html
+    assert 'id="problem-segments-0-0"' in html
+    assert 'value="VIP"' in html
+    assert not UserGroup.objects.exists()
+
+
+def test_two_people_who_edit_the_same_group(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    group = factories.group(world.project)
+    html = client.get(url(world, f"{group.pk.hex}/edit")).content.decode()
+    mine = fields_of(html) | {"name": ["내 이름"]}
+    assert client.post(url(world, f"{group.pk.hex}/edit"), fields_of(html)).status_code == 302
+    response = client.post(url(world, f"{group.pk.hex}/edit"), mine)
+    assert response.status_code == 409
+    assert "내 이름" in response.content.decode()
+    group.refresh_from_db()
+    assert group.name == "단골"
+
+
+def test_a_partners_group_is_loaded_but_not_edited(world: Any, cohort: Any, sign_in: Any) -> None:
+    from cohorts import groups
+
+    client = sign_in("marketer")
+    group = groups.of_pushed(cohort)
+    assert client.get(url(world, f"{group.pk.hex}/edit")).status_code == 302
+    assert client.post(url(world, f"{group.pk.hex}/delete")).status_code == 302
+    assert UserGroup.objects.filter(pk=group.pk).exists()
+    assert "Partner - Mixpanel" in client.get(url(world)).content.decode()
+    html = client.get(url(world, f"new?from={group.pk.hex}")).content.decode()
+    assert f'value="{group.pk.hex}"' in html, "유저 그룹 불러오기: it is the first condition"
+    client.post(url(world, f"{group.pk.hex}/duplicate"))
+    assert UserGroup.objects.exclude(pk=group.pk).get().partner_cohort is None
+
+
+def test_a_group_in_use_stays(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    inner = factories.group(world.project)
+    html = client.get(url(world, f"new?from={inner.pk.hex}")).content.decode()
+    client.post(url(world, "new"), fields_of(html) | {"name": ["바깥"]})
+    response = client.post(url(world, f"{inner.pk.hex}/delete"), follow=True)
+    assert "쓰고 있어 지울 수 없습니다" in response.content.decode()
+    assert "바깥" in client.get(url(world, f"{inner.pk.hex}/")).content.decode()
+    assert UserGroup.objects.filter(pk=inner.pk).exists()
+
+
+def test_where_one_goes_after_saving_is_in_this_console(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    html = client.get(url(world, "new")).content.decode()
+    html = press(client, world, html, "add:segments-0:contact")
+    for address in ("//evil.example", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"):
+        response = client.post(url(world, "new"), fields_of(html) | {"name": ["가"], "next": [address]})
+        assert response.headers["Location"].startswith(url(world)), address
+    response = client.post(url(world, "new"), fields_of(html) | {"name": ["나"], "next": ["/projects/x/?a=1"]})
+    assert response.headers["Location"].startswith("/projects/x/?a=1&group=")
+
+
+def test_another_projects_cohort_is_neither_offered_nor_taken(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    another = factories.cohort_with(world.other_project, 77, [], name="남의 코호트")
+    html = press(client, world, client.get(url(world, "new")).content.decode(), "add:segments-0:cohort")
+    assert "남의 코호트" not in html
+    html = press(client, world, html, f"pick:segments-0-0:{another.pk}")
+    response = client.post(url(world, "new"), fields_of(html) | {"name": ["가"]})
+    assert response.status_code == 422
+    assert "남의 코호트" not in response.content.decode()
+
+
+@pytest.mark.parametrize("size", [1, 60])
+def test_the_list_takes_few_statements(
+    world: Any, cohort: Any, sign_in: Any, size: int, django_assert_max_num_queries: Any
+) -> None:
+    client = sign_in("viewer")
+    for n in range(size):
+        factories.group(world.project, f"그룹 {n}")
+    client.get(url(world))
+    with django_assert_max_num_queries(12):
+        client.get(url(world))
