@@ -27,6 +27,8 @@ from campaigns.builder import (
     timing_context,
     upload_context,
 )
+from campaigns.lacking import needed_fields
+from campaigns.message import content_of, is_ad
 from campaigns.models import Campaign
 from campaigns.preview import preview_context
 from campaigns.problems import Shown, at_fields, live
@@ -99,7 +101,7 @@ def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200
 def _save(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
     """Saves what the form says, then does what its button asked for."""
     act = Act.of(request.POST.get("do", ""))
-    ad_before = _is_ad(campaign)
+    asked_before = _asks(campaign)
     listing = senders.listing(access.project)
     refused = forms.onto(campaign, request.POST, access)
     done = acts.perform(campaign, act, request, refused)
@@ -113,14 +115,17 @@ def _save(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
         return _not_saved(request, access, campaign, 409, conflict=conflict.stored)
     except drafts.NotEditable as error:
         return _not_saved(request, access, campaign, 409, conflict=error.stored, is_closed=True)
-    if changed & REACH or ad_before != _is_ad(campaign):
+    if changed & REACH or asked_before != _asks(campaign):
         done.again.add("reach")
     return _then(request, access, campaign, act, done, changed, listing)
 
 
-def _is_ad(campaign: Campaign) -> Any:
-    message = campaign.message if isinstance(campaign.message, dict) else {}
-    return message.get("is_ad")
+def _asks(campaign: Campaign) -> Any:
+    """What the message asks of people besides a number: consent, and values that it doesn't go without."""
+    if not campaign.channel:
+        return None
+    content = content_of(campaign.channel, campaign.message)
+    return is_ad(content), needed_fields(content)
 
 
 def _seen(act: Act, post: QueryDict) -> int:

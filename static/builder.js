@@ -60,6 +60,10 @@
       close(true);
     }
   });
+  // Pressing an option leaves the focus where one types.
+  document.addEventListener("mousedown", (event) => {
+    if (event.target.closest("#cohort-list")) event.preventDefault();
+  });
   document.addEventListener("click", (event) => {
     if (!box()) return;
     const option = event.target.closest('#cohort-list [role="option"]');
