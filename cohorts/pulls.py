@@ -13,7 +13,7 @@ from typing import Any
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from cohorts import identity, membership, roads
+from cohorts import forewarn, identity, membership, roads
 from cohorts.models import Batch, Cohort, Pull, PullState
 from cohorts.profiles import Reading, read
 from cohorts.tally import Tally
@@ -95,6 +95,7 @@ def _read_pages(turn: Turn, pull: Pull, cohort: Cohort, grown: Grown) -> None:
         start = Cursor(pull.session_id, pull.total, pull.page_size or PAGE_SIZE, frozenset(grown.pages))
     else:
         pull.arrivals = inbox.newest(turn.project_id)
+    watch = forewarn.Watch(cohort, turn.mapping, reachable=grown.tally.phones[""])
     is_long = (pull.total or cohort.reported_size or 0) > PAGE_SIZE * BATCH_PAGES
     members = turn.client.members(cohort.source_id, page_size=PAGE_SIZE, concurrency=CONCURRENCY, start=start)
     with members as pages, Writer(aside=is_long) as writer:
@@ -103,7 +104,11 @@ def _read_pages(turn: Turn, pull: Pull, cohort: Cohort, grown: Grown) -> None:
             if column := turn.mapping.identity_column:
                 identity.settle(turn.project_id, rows, turn.mapping)
                 rows = identity.known_as(turn.project_id, rows, column)
-            writer.do(_keep, turn, pull, grown, batch, read(rows, turn.mapping))
+            reading = read(rows, turn.mapping)
+            is_all = start is None and batch[0].page == 0 and len(batch) * PAGE_SIZE >= (batch[0].total or 0)
+            if watch.would_lose_all(reading.people, is_all=is_all):
+                raise PullFailed("phones_would_go")
+            writer.do(_keep, turn, pull, grown, batch, reading)
             turn.check_time()
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
-from cohorts import detail, membership, push_queries
+from cohorts import detail, forewarn, membership, push_queries
 from cohorts import refresh as refreshing
 from cohorts.export import lines
 from cohorts.forms import DecisionForm, ExportForm, FindForm
@@ -75,10 +75,14 @@ def refresh(request: HtmxRequest, access: Access) -> HttpResponse:
     return _back_to_list(request, access, said)
 
 
-def _ask_for_refresh(request: HtmxRequest, access: Access, cohort: Cohort | None) -> bool:
+def _ask_for_refresh(
+    request: HtmxRequest, access: Access, cohort: Cohort | None, *, phones_may_go: bool = False
+) -> bool:
     """Requests and records it; says whether one was live already."""
     was_live = live_of(access).refresh
     with transaction.atomic():
+        if cohort is not None and phones_may_go:
+            forewarn.let_them_go(access.project.id, cohort.pk)
         run = refreshing.request(access.project, by=str(access.user), cohort=cohort)
         joined = was_live is not None and was_live.is_live and was_live.pk == run.pk
         record(
@@ -89,6 +93,7 @@ def _ask_for_refresh(request: HtmxRequest, access: Access, cohort: Cohort | None
             target=cohort.screen_id if cohort else "",
             refresh=run.id.hex,
             joined=joined,
+            **({"without_phones": True} if phones_may_go else {}),
         )
     return joined
 
@@ -104,17 +109,17 @@ def _list_context(access: Access, query: ListQuery, now: Live) -> dict[str, Any]
         "connection": connection,
         "used": budget.used_this_hour(settings.region.value, settings.project_id) if settings else 0,
         "limit": budget.PER_HOUR,
-        "failure": _failure_of(now),
+        "failure": _failure_of(now, settings.project_id if settings else ""),
     }
 
 
-def _failure_of(now: Live) -> failures.Failure | None:
+def _failure_of(now: Live, mixpanel_project: int | str) -> failures.Failure | None:
     """Why the newest refresh failed or waits, as a sentence."""
     run = now.refresh
     if run is None:
         return None
     code = run.failure or run.waiting_for
-    return failures.sentence(code, until=run.not_before) if code else None
+    return failures.sentence(code, until=run.not_before, project=mixpanel_project) if code else None
 
 
 def _back_to_list(request: HtmxRequest, access: Access, said: str, bad: bool = False) -> HttpResponse:
@@ -236,10 +241,13 @@ def cohort_run(request: HtmxRequest, access: Access, source_id: int) -> HttpResp
 @require_POST
 @project_view(Right.REFRESH)
 def cohort_refresh(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse:
-    """Asks for this cohort alone."""
+    """Asks for this cohort alone; with `without_phones`, even if nobody in it has a phone any more."""
     one = _fetch(access, source_id)
+    may_go = request.POST.get("without_phones") == "1"
+    if may_go:
+        access.require(Right.DECIDE_HELD)
     try:
-        joined = _ask_for_refresh(request, access, one)
+        joined = _ask_for_refresh(request, access, one, phones_may_go=may_go)
     except refreshing.NotConnected as error:
         return _after_act(request, access, source_id, failures.sentence(error.code).title, bad=True)
     said = _("이미 진행 중인 리프레시에 합류했습니다.") if joined else _("이 코호트만 리프레시합니다.")

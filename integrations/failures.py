@@ -43,7 +43,14 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     ),
     "wrong_credentials": (
         _("Mixpanel이 서비스 계정을 받아들이지 않았습니다"),
-        _("설정에서 연결 테스트를 눌러 비밀번호, 만료일, 리전 중 무엇이 문제인지 확인하세요."),
+        _(
+            "프로젝트 번호(%(project)s), 비밀번호, 만료일, 리전 중 하나가 맞지 않습니다. 설정에서 연결 테스트를 누르면 "
+            "무엇이 문제인지 알려 줍니다."
+        ),
+    ),
+    "wrong_credentials:bare": (
+        _("Mixpanel이 서비스 계정을 받아들이지 않았습니다"),
+        _("설정에서 연결 테스트를 눌러 프로젝트 번호, 비밀번호, 만료일, 리전 중 무엇이 문제인지 확인하세요."),
     ),
     "perhaps_elsewhere": (
         _("이 리전은 서비스 계정을 받아들이지 않았고, 일부 리전에 물어보지 못했습니다"),
@@ -73,6 +80,13 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
         _("계정 정보는 맞습니다. Mixpanel에서 요금제를 Growth 이상으로 바꾼 뒤 다시 시도하세요."),
     ),
     "not_permitted": (
+        _("서비스 계정이 프로젝트 %(project)s의 코호트를 읽을 수 없습니다"),
+        _(
+            "프로젝트 번호(%(project)s)가 맞는지 확인하세요. 맞다면 Mixpanel의 Project Settings → Service Accounts에서 "
+            "이 계정을 프로젝트에 Analyst 이상의 역할로 추가하세요."
+        ),
+    ),
+    "not_permitted:bare": (
         _("서비스 계정의 역할이 낮아 코호트를 읽을 수 없습니다"),
         _("Mixpanel의 Project Settings → Service Accounts에서 이 계정의 역할을 Analyst 이상으로 바꾸세요."),
     ),
@@ -132,9 +146,20 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     ),
     "bad_parameters": (
         _("Mixpanel이 요청을 이해하지 못했습니다"),
+        _("프로젝트 번호(%(project)s)가 맞는지 확인하고 연결 테스트를 실행하세요."),
+    ),
+    "bad_parameters:bare": (
+        _("Mixpanel이 요청을 이해하지 못했습니다"),
         _("project_id가 맞는지 확인하고 연결 테스트를 실행하세요."),
     ),
     "not_found": (
+        _("Mixpanel에서 찾을 수 없습니다"),
+        _(
+            "Mixpanel에서 지워졌을 수 있습니다. 프로젝트 번호(%(project)s)가 맞는지 확인하고, 코호트 목록을 "
+            "리프레시하세요."
+        ),
+    ),
+    "not_found:bare": (
         _("Mixpanel에서 찾을 수 없습니다"),
         _("Mixpanel에서 지워졌을 수 있습니다. 코호트 목록을 리프레시하고, project_id가 맞는지 확인하세요."),
     ),
@@ -206,6 +231,13 @@ _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     "incomplete": (
         _("Mixpanel이 알려 준 수보다 적은 유저를 받았습니다"),
         _("이전 버전은 그대로 사용됩니다. 잠시 뒤 이 코호트만 다시 리프레시하세요."),
+    ),
+    "phones_would_go": (
+        _("이대로 읽으면 전화번호가 있는 유저가 한 명도 남지 않습니다"),
+        _(
+            "전화번호 열에 번호가 있는 유저가 없어서 아무것도 바꾸지 않고 멈췄습니다. 설정에서 phone_number_column이 "
+            "맞는지 확인하고 다시 리프레시하세요. 정말 전화번호가 없어졌다면 ‘전화번호 없이 읽기’를 누르세요."
+        ),
     ),
     "vanished": (
         _("Mixpanel에서 이 코호트가 사라졌습니다"),

@@ -66,6 +66,7 @@ LABELS = {
     "people": gettext_lazy("인원"),
     "joined": gettext_lazy("진행 중인 것에 합류"),
     "snapshot": gettext_lazy("버전"),
+    "without_phones": gettext_lazy("전화번호 없이 읽기"),
     "settings": gettext_lazy("설정"),
     "mixpanel_project_id": gettext_lazy("Mixpanel 프로젝트"),
     "cohorts": gettext_lazy("코호트"),

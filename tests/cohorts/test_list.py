@@ -190,6 +190,7 @@ def test_a_failed_refresh_says_why_and_what_to_do(connected: Any, sign_in: Any, 
     make.refresh(connected.project, state, failure="wrong_credentials")
     html = text_of(sign_in("admin").get(address(connected)))
     assert "Mixpanel이 서비스 계정을 받아들이지 않았습니다" in html
+    assert "프로젝트 번호(2195193)" in html, "which may be what is wrong"
     assert "연결 테스트" in html
     assert "이전 버전은 그대로 남아 있습니다." in html
 
