@@ -33,7 +33,8 @@ def sentences() -> dict[Message, list[str]]:
     for path in _files():
         text = path.read_text(encoding="utf-8")
         if path.suffix != ".py":
-            text = templatize(text, origin=str(path))
+            # What is left of a template's indentation means nothing, and is no Python.
+            text = "\n".join(line.strip() for line in templatize(text, origin=str(path)).splitlines())
         for _line, message, _comments, context in extract("python", io.BytesIO(text.encode()), KEYWORDS):
             single, plural = (message[0], message[-1]) if isinstance(message, tuple) else (message, None)
             if single:
