@@ -23,7 +23,7 @@ from campaigns.models import SkipReason, Upload
 from campaigns.personalise import BadVariable, parse, used_fields
 from campaigns.render import Left, Renderer, renderer
 from campaigns.rules import rules_of
-from campaigns.sql import PROFILES, RESERVED, project_parameter, values_expression, within
+from campaigns.sql import LACKS, PROFILES, project_parameter, text_state, texts_of, values_expression, within
 from campaigns.uploads import rows_at
 from campaigns.values import as_text
 from notifly_console.tenancy.models import Project
@@ -32,7 +32,6 @@ FEW = 20_000
 """So many people are looked up by id; more, and all of the project's are walked."""
 MOST_FIELDS = 30
 NOBODY: dict[str, BitMap64] = {}
-_HAS, _LACKS, _DOUBTFUL = 0, 1, 2
 
 
 def needed_fields(content: Content) -> tuple[str, ...]:
@@ -64,12 +63,12 @@ def people_lacking(project: Project, people: BitMap64, content: Content) -> dict
     doubtful = BitMap64()
     for mask, ids in _ask(project.pk, fields, people):
         states = [mask >> 2 * place & 3 for place in range(len(fields))]
-        if _LACKS in states:
-            found[NO_VALUE + fields[states.index(_LACKS)]] |= people & BitMap64(ids)
+        if LACKS in states:
+            found[NO_VALUE + fields[states.index(LACKS)]] |= people & BitMap64(ids)
         else:
             doubtful |= people & BitMap64(ids)
     now = timezone.now()
-    for id_, values in _values(project.pk, content, doubtful):
+    for id_, values in values_of(project.pk, used_fields(content), doubtful):
         if reason := _reason(ready, fields, values, now):
             found[reason].add(id_)
     return dict(found)
@@ -84,13 +83,14 @@ def rows_lacking(upload: Upload, places: BitMap64, content: Content) -> dict[str
     found: defaultdict[str, list[int]] = defaultdict(list)
     now = timezone.now()
     for row in rows_at(upload, places):
-        is_sure = all(_says_something(row.values.get(one, "")) for one in fields)
+        is_sure = all(says_something(row.values.get(one, "")) for one in fields)
         if not is_sure and (reason := _reason(ready, fields, row.values, now)):
             found[reason].append(row.place)
     return {reason: BitMap64(those) for reason, those in found.items()}
 
 
-def _says_something(text: str) -> bool:
+def says_something(text: str) -> bool:
+    """Whether a text begins with what every channel carries (as `sql.text_state` has it)."""
     return "!" <= text < "\x7f" or "가" <= text < "힤"
 
 
@@ -106,23 +106,15 @@ def _reason(ready: Renderer, fields: Sequence[str], values: Mapping[str, Any], n
     rendered = ready.render(values, now)
     if not isinstance(rendered, Left) or rendered.reason != SkipReason.NO_VALUE:
         return ""
-    return NO_VALUE + next((one for one in fields if not _says_something(as_text(values.get(one)))), fields[0])
+    return NO_VALUE + next((one for one in fields if not says_something(as_text(values.get(one)))), fields[0])
 
 
 # -- Asking the database ----------------------------------------------------------------------------------------------
 def _ask(project_id: UUID, fields: Sequence[str], people: BitMap64) -> Iterable[tuple[int, Sequence[int]]]:
     """Pairs of the fields' states, two bits each, and the ids that have them; without those who have everything."""
     is_postgres = connection.vendor == "postgresql"
-    binary = ' COLLATE "C"' if is_postgres else ""
-    asked, parameters = [], []
-    for place, name in enumerate(fields):
-        source = RESERVED.get(name)
-        if source is None:
-            parameters.append(name)
-            each = "(SELECT p.value FROM json_each(properties) AS p WHERE p.key = %s)"
-            source = "properties->>(%s::text)" if is_postgres else f"CAST({each} AS TEXT)"
-        asked.append(f"{source} AS x{place}")
-    mask = " | ".join(f"({_state(f'x{place}', binary)} << {2 * place})" for place in range(len(fields)))
+    texts, parameters = texts_of(fields)
+    mask = " | ".join(f"({text_state(f'x{place}')} << {2 * place})" for place in range(len(fields)))
     where, narrow = "project_id = %s", project_parameter(project_id)
     if len(people) <= FEW:
         condition, among = within(list(people))
@@ -130,7 +122,7 @@ def _ask(project_id: UUID, fields: Sequence[str], people: BitMap64) -> Iterable[
     gathered = "array_agg(id)" if is_postgres else "json_group_array(id)"
     # OFFSET 0: each property is taken out of its row once.
     statement = f"""SELECT mask, {gathered} FROM (SELECT id, {mask} AS mask FROM (
-        SELECT id, {", ".join(asked)} FROM {PROFILES} WHERE {where} LIMIT {2**62} OFFSET 0) AS taken) AS seen
+        SELECT id, {texts} FROM {PROFILES} WHERE {where} LIMIT {2**62} OFFSET 0) AS taken) AS seen
         WHERE mask <> 0 GROUP BY mask"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, *narrow])
@@ -138,25 +130,12 @@ def _ask(project_id: UUID, fields: Sequence[str], people: BitMap64) -> Iterable[
     return rows if is_postgres else [(found, orjson.loads(ids)) for found, ids in rows]
 
 
-def _state(column: str, binary: str) -> str:
-    """Whether a text says something for sure: it begins with a printing ASCII character or a Korean syllable. Lists
-    and objects (`[`, `{`) and numbers without end are doubtful."""
-    text = f"{column}{binary}"
-    ascii_ = f"{text} >= '!' AND {text} < '\x7f' AND {text} NOT LIKE '[%%' AND {text} NOT LIKE '{{%%'"
-    short = f"({text} >= ':' OR (length({column}) <= 30 AND {column} NOT LIKE '%%e+%%'))"
-    sure = f"({ascii_} AND {short}) OR ({text} >= '가' AND {text} < '힤')"
-    return (
-        f"(CASE WHEN {column} IS NULL OR {column} = '' THEN CAST({_LACKS} AS BIGINT)"
-        f" WHEN {sure} THEN {_HAS} ELSE {_DOUBTFUL} END)"
-    )
-
-
-def _values(project_id: UUID, content: Content, ids: BitMap64) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The values that `content` asks these profiles for."""
-    expression, parameters = values_expression(used_fields(content))
+def values_of(project_id: UUID, fields: Sequence[str], ids: BitMap64) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The values of these profiles for `fields`, in the order of their ids."""
+    expression, parameters = values_expression(fields)
     for start in range(0, len(ids), FEW):
         condition, among = within(list(ids[start : start + FEW]))
-        statement = f"SELECT id, {expression} FROM {PROFILES} WHERE id {condition} AND project_id = %s"  # noqa: S608
+        statement = f"SELECT id, {expression} FROM {PROFILES} WHERE id {condition} AND project_id = %s ORDER BY id"  # noqa: S608
         with connection.cursor() as cursor:
             cursor.execute(statement, [*parameters, among, *project_parameter(project_id)])
             for id_, values in cursor.fetchall():
