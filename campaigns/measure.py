@@ -17,11 +17,11 @@ from pyroaring import BitMap64
 
 from campaigns.funnel import Plan
 from campaigns.lacking import says_something, values_of
-from campaigns.message import Content, content_of
-from campaigns.models import AudienceKind, Campaign, Upload
+from campaigns.marks import SenderRules
+from campaigns.message import Content
+from campaigns.models import AudienceKind, Upload
 from campaigns.personalise import used_fields
 from campaigns.render import Left, Rendered, Renderer, Worst, renderer, worst
-from campaigns.rules import rules_of
 from campaigns.sql import PROFILES, octets, project_parameter, text_state, texts_of, within
 from campaigns.uploads import rows_at
 
@@ -37,9 +37,8 @@ SLACK = 8
 Rows = Iterator[tuple[Any, Mapping[str, Any], int]]
 
 
-def measure(campaign: Campaign, plan: Plan) -> Worst:
-    """The campaign's message for everybody whom `plan` chose; ids are those of `plan.chosen`. Raises BadVariable."""
-    content, rules = content_of(campaign.channel, campaign.message), rules_of(campaign.project)
+def measure(content: Content, rules: SenderRules, plan: Plan) -> Worst:
+    """The message for everybody whom `plan` chose; ids are those of `plan.chosen`. Raises BadVariable."""
     return worst(content, rules, _rows(plan, content, renderer(content, rules)))
 
 

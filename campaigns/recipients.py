@@ -17,11 +17,13 @@ from campaigns.audience import plan_run
 from campaigns.funnel import Funnel, step_of
 from campaigns.message import content_of
 from campaigns.models import Recipient, Run
-from campaigns.personalise import used_fields
+from campaigns.personalise import BadVariable, used_fields
+from campaigns.price import estimate_run
 from campaigns.sql import PROFILES, project_parameter, values_expression, within
 from campaigns.uploads import lines_of
 from cohorts.membership import dumped, loaded
 from cohorts.upsert import commit_lazily
+from integrations.messaging import Stopped
 from notifly_console.lib.checkpoints import reached
 from notifly_console.lib.leases import Claim
 
@@ -33,7 +35,8 @@ RECIPIENTS = Recipient._meta.db_table
 def freeze_into(run: Run, claim: Claim) -> int:
     """Writes the run's recipients, its size and its funnel; how many there are. Goes on where an earlier try stopped.
 
-    The run's state is the caller's to change. Raises NoAudience; LeaseLost."""
+    The run's state is the caller's to change. Raises NoAudience; LeaseLost; Stopped: "ceiling" when it may cost more
+    than the project allows, "content" when the message can't be read; nothing is kept then."""
     if run.chosen is None:
         _choose(run, claim)
     left = loaded(run.chosen or b"") - BitMap64(range(run.frozen_upto + 1))
@@ -51,12 +54,20 @@ def freeze_into(run: Run, claim: Claim) -> int:
 
 def _choose(run: Run, claim: Claim) -> None:
     made = plan_run(run)
+    try:
+        price = estimate_run(run, made)
+    except BadVariable as error:
+        raise Stopped("content") from error
+    if price.exceeds_ceiling:
+        raise Stopped("ceiling")
     kept = {
         "chosen": dumped(BitMap64(made.chosen)),
         "funnel": made.funnel.as_json(),
         "snapshot_id": made.snapshot_id,
         "snapshot_number": made.snapshot_number,
         "upload_id": made.upload_id,
+        "expected_won": price.worst_won if price.is_known else None,
+        "unit_prices": price.unit_prices,
     }
     with claim.transaction(**kept):
         reached("in_choice")

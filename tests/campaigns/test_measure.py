@@ -21,6 +21,11 @@ from notifly_console.tenancy.models import Project
 from tests import factories
 from tests.campaigns.test_recipients import everybody_in
 
+
+def measured(campaign: Campaign) -> Any:
+    return measure(content_of(campaign.channel, campaign.message), Rules(project=campaign.project), plan(campaign))
+
+
 VALUES = st.one_of(
     st.sampled_from(
         ["", " ", None, True, False, 0, 3.5, [], ["가", "나"], {"a": 1}, "😀😀", "ⓒ©", "줄\n바꿈", "두 낱말"]
@@ -84,7 +89,7 @@ def test_it_says_what_rendering_everybody_says(people: list[Any], message: tuple
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(room, "AT_ONCE", at_once)
         patched.setattr(room, "LONGEST", 1)
-        found = measure(campaign, made)
+        found = measure(content_of(channel, said), rules, made)
     assert (found.by_kind, found.left) == (truth.by_kind, truth.left)
     assert bool(found.fallback) == bool(truth.fallback)
     if found.fallback and truth.fallback:
@@ -117,12 +122,12 @@ def test_the_longest_of_many_is_found_and_few_are_rendered(world: Any, monkeypat
 
     monkeypatch.setattr(room, "worst", counting)
     monkeypatch.setattr(room, "LONGEST", 3)
-    found = measure(campaign, plan(campaign))
+    found = measured(campaign)
     assert found.by_kind == {Kind.SMS: 299, Kind.LMS: 1}
     assert (found.longest_id, found.examples[Kind.LMS]) == (over.pk, (over.pk,))
     assert len(rendered) == 1 + 3 + 1
     over.delete()
-    found = measure(campaign, plan(campaign))
+    found = measured(campaign)
     assert found.longest_id == longest.pk
 
 
@@ -135,7 +140,7 @@ def test_a_file_is_measured_likewise(world: Any, names: list[str]) -> None:
         "skips_missing": True,
     }
     campaign = Campaign(project=world.project, audience_kind="csv", upload=upload, channel="text", message=message)
-    found = measure(campaign, plan(campaign))
+    found = measured(campaign)
     if len(names) == 2:
         assert (found.by_kind, found.left) == ({Kind.SMS: 2}, {})
     else:
@@ -150,6 +155,6 @@ def test_nobody_makes_nothing_of_it(world: Any) -> None:
         channel="text",
         message=SMS,
     )
-    found = measure(campaign, plan(campaign))
+    found = measured(campaign)
     assert (found.by_kind, found.left, found.longest_id) == ({}, {}, None)
     assert Cohort.objects.count() == 1

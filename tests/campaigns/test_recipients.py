@@ -14,6 +14,7 @@ from campaigns.models import Campaign, CampaignState, Recipient, Run
 from campaigns.recipients import freeze_into
 from cohorts.facets import rebuild
 from cohorts.models import Cohort, Profile
+from integrations.messaging import Stopped
 from notifly_console.lib.leases import LeaseLost, claim
 from notifly_console.tenancy.models import Project
 from tests import factories
@@ -89,12 +90,9 @@ def test_values_are_those_of_the_moment_whatever_properties_are_called(world):
         world.project, 'user\'s "id"', phone="+821022220000", email="a@mail.example", properties=ODD | {"unused": 1}
     )
     fields = [*ODD, "absent", "$user_id", "$email", "$phone_number"]
-    asked = "".join('{{ user["' + one.replace("\\", "\\\\").replace('"', '\\"') + '"] }}' for one in fields)
-    campaign = campaign_to(everybody_in(world.project), is_ad=False)
-    run = a_run(campaign, message={"is_ad": False, "text": asked})
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(recipients, "used_fields", lambda _content: tuple(sorted(fields)))
-        freeze_into(run, hold(run))
+    asked = "".join("{{ user['" + one + "'] }}" if '"' in one else '{{ user["' + one + '"] }}' for one in fields)
+    run = a_run(campaign_to(everybody_in(world.project), is_ad=False), message={"is_ad": False, "text": asked})
+    freeze_into(run, hold(run))
     Profile.objects.update(properties={})
     written = Recipient.objects.get()
     assert (written.external_id, written.phone, written.profile_id) == (profile.external_id, profile.phone, profile.pk)
@@ -185,6 +183,14 @@ def test_whoever_lost_the_claim_writes_nothing(world):
     assert not Recipient.objects.exists()
     run.refresh_from_db()
     assert run.chosen is None
+
+
+def test_a_message_that_cant_be_read_is_frozen_for_nobody(world):
+    factories.profiles(world.project, 2)
+    run = a_run(campaign_to(everybody_in(world.project), is_ad=False), message={"is_ad": False, "text": "{{ user["})
+    with pytest.raises(Stopped, match="content"):
+        freeze_into(run, hold(run))
+    assert not Recipient.objects.exists()
 
 
 def test_a_run_says_its_own_message_not_what_the_campaign_became(world):
