@@ -5,6 +5,7 @@ in the bar below, with events that tell the other parts of the page to ask for t
 scripts it is the page again.
 """
 
+import secrets
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -40,6 +41,7 @@ from integrations import senders
 from integrations.messaging import Channel
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
+from notifly_console.lib.text import stored
 from notifly_console.tenancy.access import Access, Right, project_view
 
 REACH = {"channel", "audience_kind", "cohort_id", "upload_id"}
@@ -89,7 +91,7 @@ def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200
     listing = senders.listing(access.project)
     reach = reach_context(access, campaign)
     context = page_context(access, campaign, listing, is_new=is_new) | reach
-    context |= timing_context(campaign, reach.get("plan")) | more
+    context |= timing_context(campaign, reach.get("plan")) | {"page_key": secrets.token_hex(16)} | more
     context |= preview_context(access, campaign, reach.get("plan"), listing, request.GET)
     text = request.GET.get("q", "")
     if text:
@@ -110,7 +112,8 @@ def _save(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
         problems = [Shown(name, text) for name, text in refused.by_field.items()]
         return _not_saved(request, access, campaign, 422, problems=problems, summary=problems, refused=True)
     try:
-        changed = drafts.save(campaign, seen=_seen(act, request.POST), by=access.user)
+        page = stored(request.POST.get("page", ""), 32)
+        changed = drafts.save(campaign, seen=_seen(act, request.POST), by=access.user, page=page)
     except drafts.Conflict as conflict:
         return _not_saved(request, access, campaign, 409, conflict=conflict.stored)
     except drafts.NotEditable as error:

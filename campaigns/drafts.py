@@ -1,8 +1,9 @@
 """Drafts: made with the first thing that is written down, saved at every step, never overwritten unseen.
 
 A draft may be as unfinished as it likes; whether it can go out is asked at the review. A save names the version that it
-was made on, and is one conditional UPDATE: of two people who save on the same version, the second gets a `Conflict`
-with what the first one left, and keeps what they wrote.
+was made on, and is one conditional UPDATE: of two pages that save on the same version, the second gets a `Conflict` with
+what the first one left, and keeps what was written in it. A page has no conflict with itself: each of its saves holds
+the whole form, so one whose answer got lost is simply followed by the next.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from campaigns.message import AlimtalkContent, TextContent, Variable, content_of
@@ -84,15 +85,12 @@ def _on(content: AlimtalkContent, template: Template) -> AlimtalkContent:
     )
 
 
-def save(campaign: Campaign, *, seen: int, by: User) -> set[str]:
-    """Writes the draft as `campaign` holds it, if nobody saved since version `seen`; returns the columns that changed.
-
-    The first save makes the row. Saving what is stored already changes nothing, whatever `seen`: a save whose answer
-    got lost may be sent again. Raises Conflict and NotEditable.
-    """
+def save(campaign: Campaign, *, seen: int, by: User, page: str = "") -> set[str]:
+    """Writes the draft as `campaign` holds it, if no other `page` saved since version `seen`; returns the columns that
+    changed. The first save makes the row. Raises Conflict and NotEditable."""
     stored = Campaign.objects.filter(pk=campaign.pk, project_id=campaign.project_id).first()
     if stored is None:
-        return _create(campaign, by)
+        return _create(campaign, by, page)
     if not stored.is_editable:
         raise NotEditable(stored)
     changed = differences(stored, campaign)
@@ -100,11 +98,13 @@ def save(campaign: Campaign, *, seen: int, by: User) -> set[str]:
         _take_over(campaign, stored)
         return changed
     now = timezone.now()
-    done = Campaign.objects.filter(pk=campaign.pk, version=seen, state__in=EDITABLE).update(
+    mine = Q(version=seen) | Q(edited_from=page) if page else Q(version=seen)
+    done = Campaign.objects.filter(mine, pk=campaign.pk, state__in=EDITABLE).update(
         **{column: getattr(campaign, column) for column in changed},
         version=F("version") + 1,
         edited_by=str(by),
         edited_at=now,
+        edited_from=page,
         updated_at=now,
     )
     after = Campaign.objects.get(pk=campaign.pk)
@@ -119,15 +119,16 @@ def differences(stored: Campaign, mine: Campaign) -> set[str]:
     return {column for column in COLUMNS if getattr(stored, column) != getattr(mine, column)}
 
 
-def _create(campaign: Campaign, by: User) -> set[str]:
+def _create(campaign: Campaign, by: User, page: str) -> set[str]:
     campaign.edited_by, campaign.edited_at, campaign.version = str(by), timezone.now(), 1
+    campaign.edited_from = page
     try:
         with transaction.atomic():
             campaign.save(force_insert=True)
     except IntegrityError:
         if not Campaign.objects.filter(pk=campaign.pk, project_id=campaign.project_id).exists():
             raise
-        return save(campaign, seen=0, by=by)  # its twin got there first
+        return save(campaign, seen=0, by=by, page=page)  # its twin got there first
     return set(COLUMNS)
 
 

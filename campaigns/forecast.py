@@ -59,7 +59,8 @@ def _night(campaign: Campaign, begins: datetime | None, ends: datetime | None, p
         return "", False
     kind = Kind.FRIENDTALK if campaign.channel == Channel.FRIENDTALK else Kind.SMS
     night = night_of(kind, is_ad=True, night_consent=False)
-    assert night is not None
+    if night is None:
+        return "", False
     hours = f"{night.begins:%H:%M}–{night.ends:%H:%M}"
     until = closed_until(kind, True, False, begins) if begins else None
     overtaken = closed_until(kind, True, False, ends) if ends and until is None else None

@@ -172,6 +172,8 @@ class Campaign(models.Model):
     edited_by = models.CharField(max_length=254, blank=True)
     """Who saved it last: whom a conflict is with."""
     edited_at = models.DateTimeField(null=True)
+    edited_from = models.CharField(max_length=32, blank=True)
+    """The open page that saved it last: what it sends next is no conflict, even when the answer to a save got lost."""
 
     version = models.IntegerField(default=0)
     """Raised with every save of the draft; a save that was made on an older one is a conflict."""

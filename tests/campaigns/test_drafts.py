@@ -129,6 +129,20 @@ def test_saving_what_is_stored_already_is_no_conflict(sign_in: Any, at: Any) -> 
     assert one.version == 2
 
 
+def test_a_page_whose_answer_got_lost_has_no_conflict_with_itself(sign_in: Any, at: Any) -> None:
+    client = sign_in("marketer")
+    client.post(at("new"), FORM | {"page": "a" * 32})
+    one = the_only()
+    address = at(f"{one.id.hex}/edit")
+    lost = FORM | {"name": "첫째", "version": "1", "page": "a" * 32}
+    assert client.post(address, lost, headers=HTMX).status_code == 200
+    assert client.post(address, lost | {"name": "둘째"}, headers=HTMX).status_code == 200
+    one.refresh_from_db()
+    assert (one.name, one.version) == ("둘째", 3)
+    assert client.post(address, lost | {"name": "셋째", "page": "b" * 32}, headers=HTMX).status_code == 409
+    assert client.post(address, lost | {"name": "넷째", "page": ""}, headers=HTMX).status_code == 409
+
+
 @pytest.mark.parametrize("state", [CampaignState.ACTIVE, CampaignState.ENDED])
 def test_what_is_sent_can_not_be_edited(world: Any, sign_in: Any, at: Any, state: str) -> None:
     one = make.campaign(world.project, name="보낸 것", state=state, launched_at=make.hours_ago(1))
