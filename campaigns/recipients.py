@@ -15,12 +15,14 @@ from pyroaring import BitMap64
 
 from campaigns.audience import plan_run
 from campaigns.funnel import Funnel, step_of
+from campaigns.keep_versions import KEPT_DAYS
 from campaigns.message import content_of
 from campaigns.models import Recipient, Run
 from campaigns.personalise import BadVariable, used_fields
 from campaigns.price import estimate_run
 from campaigns.sql import PROFILES, project_parameter, values_expression, within
 from campaigns.uploads import lines_of
+from cohorts import retain
 from cohorts.membership import dumped, loaded
 from cohorts.upsert import commit_lazily
 from integrations.messaging import Stopped
@@ -70,6 +72,8 @@ def _choose(run: Run, claim: Claim) -> None:
         "unit_prices": price.unit_prices,
     }
     with claim.transaction(**kept):
+        if made.snapshot_id is not None:
+            retain.keep_until([made.snapshot_id], days=KEPT_DAYS)
         reached("in_choice")
     for name, value in kept.items():
         setattr(run, name, value)

@@ -12,6 +12,7 @@ from django.db.models import BigIntegerField, Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from pyroaring import BitMap64
 
 from cohorts.lookup import beginning
 from cohorts.membership import loaded
@@ -77,8 +78,8 @@ class Found:
     tired: bool
 
 
-Asked = tuple[bytes | memoryview, int, int]
-"""A bitmap, from which rank on, and how many."""
+Asked = tuple[bytes | memoryview | BitMap64, int, int]
+"""A set (as it is stored, or loaded), from which rank on, and how many."""
 
 
 def versions_of(cohort: Cohort) -> tuple[Snapshot | None, Snapshot | None]:
@@ -96,7 +97,7 @@ def people_at(cohort: Cohort, sets: dict[str, Asked]) -> dict[str, People]:
     """Pages of several bitmaps with one statement. An offset beyond the end is taken back to the last page."""
     ids: dict[str, tuple[list[int], int, int, int]] = {}
     for name, (raw, offset, limit) in sets.items():
-        bitmap = loaded(raw)
+        bitmap = raw if isinstance(raw, BitMap64) else loaded(raw)
         total = len(bitmap)
         offset = min(max(offset, 0), max(total - 1, 0) // limit * limit)
         ids[name] = (list(bitmap[offset : offset + limit]), offset, total, limit)
@@ -285,8 +286,8 @@ def export_sets(snapshot: Snapshot) -> dict[str, int]:
     return {"members": snapshot.size, "joined": snapshot.joined_count, "left": snapshot.left_count}
 
 
-def ids_in_chunks(raw: bytes | memoryview, size: int) -> Iterator[list[int]]:
-    """The ids of a bitmap in lists of `size`."""
-    ids = iter(loaded(raw))
+def ids_in_chunks(people: BitMap64, size: int) -> Iterator[list[int]]:
+    """The ids of a set in lists of `size`."""
+    ids = iter(people)
     while chunk := list(islice(ids, size)):
         yield chunk

@@ -2,12 +2,14 @@
 
 import csv
 from collections.abc import Iterator
+from uuid import UUID
 
 from django.utils.translation import gettext as _
+from pyroaring import BitMap64
 
 from cohorts.detail import ids_in_chunks
 from cohorts.lookup import name_of, national
-from cohorts.models import Cohort, Profile, Snapshot
+from cohorts.models import Profile
 from notifly_console.lib import phone
 from notifly_console.lib.masking import mask_contacts, mask_email, mask_phone
 
@@ -29,15 +31,15 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def lines(cohort: Cohort, snapshot: Snapshot, what: str, *, whole_contacts: bool) -> Iterator[str]:
-    """The CSV of `what` (members, joined, left) of a version, line by line. Contacts are masked unless
-    `whole_contacts`; people who were deleted since are left out."""
+def lines(project_id: UUID, people: BitMap64, *, whole_contacts: bool) -> Iterator[str]:
+    """The CSV of a set of profiles, line by line. Contacts are masked unless `whole_contacts`; people who were deleted
+    since are left out."""
     writer = csv.writer(_Line())
     yield BOM + writer.writerow([
         _("사용자 ID"), _("이름"), _("전화번호"), _("이메일"), _("문자 받을 수 있음"), _("받을 수 없는 이유"),
     ])  # fmt: skip
-    for ids in ids_in_chunks(getattr(snapshot, what), ROWS_AT_ONCE):
-        found = Profile.objects.filter(project_id=cohort.project_id, pk__in=ids).order_by("pk").defer("distinct_id")
+    for ids in ids_in_chunks(people, ROWS_AT_ONCE):
+        found = Profile.objects.filter(project_id=project_id, pk__in=ids).order_by("pk").defer("distinct_id")
         for profile in found:
             yield writer.writerow([safe_cell(cell) for cell in _cells(profile, whole_contacts)])
 

@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from cohorts.compare import SETS
+
 
 class FindForm(forms.Form):
     """A search by id, phone or e-mail. Sent by POST: none of the three may stand in an address."""
@@ -41,3 +43,24 @@ class DecisionForm(forms.Form):
     """Which held version a person decided about: the one that they saw."""
 
     held = forms.IntegerField(min_value=1)
+
+
+class UndoForm(forms.Form):
+    """Which version was the current one on the person's screen."""
+
+    seen = forms.IntegerField(min_value=1)
+
+
+class CompareForm(forms.Form):
+    """Two versions, by their numbers."""
+
+    older = forms.IntegerField(label=_("이전 버전"), min_value=1, max_value=2**31 - 1)
+    newer = forms.IntegerField(label=_("새 버전"), min_value=1, max_value=2**31 - 1)
+
+
+class DifferenceExportForm(ExportForm):
+    """A download of what two versions differ by."""
+
+    def __init__(self, *args: Any, sets: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["what"].choices = [(name, SETS[name]) for name in sets]  # type: ignore[attr-defined]

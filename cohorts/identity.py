@@ -17,7 +17,7 @@ import structlog
 from django.db import IntegrityError, transaction
 from pyroaring import BitMap64
 
-from cohorts import facets, upsert
+from cohorts import facets, phone_moves, upsert
 from cohorts.membership import dumped, loaded
 from cohorts.models import Alias, Cohort, Profile, PushRoad, Snapshot
 from cohorts.profiles import ANONYMOUS, Mapping, Person, contact_of, identity_of
@@ -158,9 +158,11 @@ def _merge(project_id: UUID, pairs: Pairs, mapping: Mapping) -> list[Profile]:
     everybody = {*pairs, *pairs.values()}
     people = {one.pk: one for one in Profile.objects.select_for_update().filter(pk__in=everybody).order_by("pk")}
     before = {number: _ways(one) for number, one in people.items()}
+    numbers = {number: one.phone for number, one in people.items()}
     for old_id, number in pairs.items():
         _join(people[number], people[old_id], mapping)
     after = {number: _ways(people[number]) for number in pairs.values()}
+    phone_moves.note(project_id, ((number, numbers[number], people[number].phone) for number in after))
     _rewrite_roads(project_id, pairs)
     _rewrite_versions(project_id, pairs, before, after)
     for listener in _listeners:

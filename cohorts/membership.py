@@ -1,4 +1,4 @@
-"""Membership as a value: a version of a cohort is one Roaring bitmap of profile ids. Publish, hold, decide, prune.
+"""Membership as a value: a version of a cohort is one Roaring bitmap of profile ids. Publish, hold, decide, undo.
 
 Readers follow `Cohort.current`: one row becomes current in one UPDATE, so nobody ever sees half a version. A result
 that is empty, or less than half of the current one, is more often a fault upstream than the truth: it is held until a
@@ -6,21 +6,17 @@ person decides, or until a later result is sound again.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Literal
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Max, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import Max
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from cohorts.models import Cohort, Snapshot, SnapshotState
+from cohorts.models import Cohort, PhoneMoves, Snapshot, SnapshotState
 from notifly_console.lib.checkpoints import reached
 
-VERSIONS_KEPT = 30
-DISCARDED_KEPT = timedelta(hours=24)
-PRUNED_AT_ONCE = 1000
 WELL = {"failed_at": None, "failure": ""}
 
 
@@ -60,15 +56,18 @@ class Published:
 
 @dataclass(frozen=True)
 class _Came:
-    """How a version came: its reach, and the refresh or the push session."""
+    """How a version came: its reach, and the refresh, the push session, or the person who undid another one."""
 
     reach: dict[str, Any]
-    refresh_id: Any
-    session_id: int | None
+    refresh_id: Any = None
+    session_id: int | None = None
+    undoes: int | None = None
+    restores: int | None = None
+    decided_by: str = ""
 
     def well(self) -> dict[str, Any]:
         """What it says about the last pull: that it didn't fail, if this was one."""
-        return WELL if self.session_id is None else {}
+        return WELL if self.refresh_id is not None else {}
 
 
 def publish(
@@ -96,7 +95,9 @@ def publish(
         return Published("same")
     if current and _is_suspicious(before, members, named):
         return _hold(cohort, before, members, came)
-    snapshot = _write(cohort, before, members, came, SnapshotState.PUBLISHED)
+    snapshot = _write(
+        cohort, before, members, came, SnapshotState.PUBLISHED, _returned(cohort, current, before, members)
+    )
     reached("in_publish_after_snapshot")
     _supersede_held(cohort, by="")
     _make_current(cohort, snapshot, read_at=now, **came.well())
@@ -105,6 +106,20 @@ def publish(
 
 def _is_suspicious(before: BitMap64, after: BitMap64, named: BitMap64 | None) -> bool:
     return len(after) * 2 < len(before) and not (named and before - after <= named)
+
+
+def _returned(cohort: Cohort, current: Snapshot | None, before: BitMap64, members: BitMap64) -> int:
+    """After an undoing: how much of what was undone comes again."""
+    if current is None or current.undoes is None:
+        return 0
+    undone = Snapshot.objects.filter(cohort=cohort, number=current.undoes).first()
+    if undone is None:
+        return 0
+    again = (
+        (members - before) & (loaded(undone.members) - before),
+        (before - members) & (before - loaded(undone.members)),
+    )
+    return sum(map(len, again))
 
 
 def _hold(cohort: Cohort, before: BitMap64, members: BitMap64, came: _Came) -> Published:
@@ -116,7 +131,9 @@ def _hold(cohort: Cohort, before: BitMap64, members: BitMap64, came: _Came) -> P
     return Published("held", held.joined_count, held.left_count)
 
 
-def _write(cohort: Cohort, before: BitMap64, members: BitMap64, came: _Came, state: SnapshotState) -> Snapshot:
+def _write(
+    cohort: Cohort, before: BitMap64, members: BitMap64, came: _Came, state: SnapshotState, returned: int = 0
+) -> Snapshot:
     joined, left = members - before, before - members
     last = Snapshot.objects.filter(cohort=cohort).aggregate(last=Max("number"))["last"] or 0
     return Snapshot.objects.create(
@@ -132,7 +149,17 @@ def _write(cohort: Cohort, before: BitMap64, members: BitMap64, came: _Came, sta
         reach=came.reach,
         refresh_id=came.refresh_id,
         session_id=came.session_id,
+        undoes=came.undoes,
+        restores=came.restores,
+        returned_count=returned,
+        decided_by=came.decided_by,
+        decided_at=timezone.now() if came.decided_by else None,
+        phone_mark=_phone_mark(cohort.project_id),
     )
+
+
+def _phone_mark(project_id: UUID) -> int:
+    return PhoneMoves.objects.filter(project_id=project_id).aggregate(last=Max("id"))["last"] or 0
 
 
 def _make_current(cohort: Cohort, snapshot: Snapshot, *, read_at: Any, **changes: Any) -> None:
@@ -192,19 +219,24 @@ def _held(cohort: Cohort) -> tuple[Cohort, Snapshot]:
     return row, Snapshot.objects.get(pk=row.held_id)
 
 
-# -- Forgetting -------------------------------------------------------------------------------------------------------
-def prune() -> int:
-    """Deletes versions beyond the last 30 of each cohort, and what was discarded a day ago. Never the current one nor
-    a held one. Returns how many."""
-    old = timezone.now() - DISCARDED_KEPT
-    used = Cohort.objects.filter(Q(current__isnull=False) | Q(held__isnull=False))
-    kept = {pk for pair in used.values_list("current_id", "held_id") for pk in pair if pk}
-    ranked = Snapshot.objects.filter(state=SnapshotState.PUBLISHED).annotate(
-        rank=Window(RowNumber(), partition_by=F("cohort_id"), order_by=F("number").desc())
-    )
-    beyond = list(ranked.filter(rank__gt=VERSIONS_KEPT).values_list("pk", flat=True)[:PRUNED_AT_ONCE])
-    discarded = Snapshot.objects.filter(state=SnapshotState.DISCARDED).filter(
-        Q(decided_at__lt=old) | Q(decided_at=None, created_at__lt=old)
-    )
-    going = set(beyond) | set(discarded.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
-    return Snapshot.objects.filter(pk__in=going - kept).delete()[0]
+# -- A person undoes ---------------------------------------------------------------------------------------------------
+class DecisionFirst(Exception):
+    """A held version waits: it was compared with the current one, so it is decided about first."""
+
+
+@transaction.atomic
+def restore(
+    cohort: Cohort, members: BitMap64, reach: dict[str, Any], *, undoes: int, restores: int, by: str
+) -> Snapshot:
+    """Makes `members` (those of version `restores`) current again, as a new version in place of the current one that
+    `cohort` (as it was read) shows. Raises Conflict when that isn't the current one any more, DecisionFirst."""
+    row = Cohort.objects.select_for_update().get(pk=cohort.pk)
+    if row.current_id is None or row.current_id != cohort.current_id:
+        raise Conflict(row.screen_id)
+    if row.held_id is not None:
+        raise DecisionFirst(row.screen_id)
+    current = Snapshot.objects.get(pk=row.current_id)
+    came = _Came(reach, undoes=undoes, restores=restores, decided_by=by)
+    snapshot = _write(row, loaded(current.members), members, came, SnapshotState.PUBLISHED)
+    _make_current(row, snapshot, read_at=row.refreshed_at)
+    return snapshot

@@ -137,6 +137,8 @@ class Cohort(models.Model):
     """When something of a higher room will want it (a campaign about to go)."""
     watched_at = models.DateTimeField(null=True)
     """When somebody last opened it."""
+    planned_at = models.DateTimeField(null=True)
+    """The last moment for which its recurring refresh was asked for (`cohorts/plan.py`)."""
 
     class Meta:
         constraints: ClassVar = [
@@ -184,19 +186,115 @@ class Snapshot(models.Model):
     """{"reachable": n, "with_email": n, "anonymous": n, "phone": {reason: n}, "email": {reason: n}}"""
     refresh = models.ForeignKey("Refresh", on_delete=models.SET_NULL, null=True, related_name="+")
     session = models.ForeignKey("PushSession", on_delete=models.SET_NULL, null=True, related_name="+")
-    """What brought it: a refresh, or a push session."""
+    """What brought it: a refresh, or a push session; neither for one that undoes another."""
     created_at = models.DateTimeField(auto_now_add=True)
     decided_by = models.CharField(max_length=254, blank=True)
     decided_at = models.DateTimeField(null=True)
+    undoes = models.IntegerField(null=True)
+    """Of one that a person made by undoing: the number of the version that was undone."""
+    restores = models.IntegerField(null=True)
+    """And the number of the version whose people these are."""
+    returned_count = models.BigIntegerField(default=0)
+    """Of the one after: how many joins and leaves of the undone version it brought again."""
+    phone_mark = models.BigIntegerField(null=True)
+    """The project's last `PhoneMoves` when it was published; null for one from before those were kept."""
+    kept_until = models.DateTimeField(null=True)
+    """Told by a higher room that still needs it (a campaign's run): it isn't forgotten before."""
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["cohort", "number"], name="snapshot_number_once"),
             models.CheckConstraint(condition=Q(size__gte=0, number__gte=1), name="snapshot_counts"),
+            models.CheckConstraint(
+                condition=Q(undoes=None, restores=None) | Q(undoes__isnull=False, restores__isnull=False),
+                name="snapshot_undoes_and_restores",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.cohort_id}.{self.number}"
+
+
+class PhoneMoves(models.Model):
+    """Whose phone changed in one batch of profiles: what two versions differ by beside their members. A phone belongs
+    to a person, not to a version, so this is kept once for a project and not with each version."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
+    at = models.DateTimeField(auto_now_add=True)
+    changed = models.BinaryField(default=bytes)
+    """Another reachable number than before."""
+    lost = models.BinaryField(default=bytes)
+    """No reachable number any more."""
+    gained = models.BinaryField(default=bytes)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["project", "id"], name="phone_moves_of_project")]
+
+    def __str__(self) -> str:
+        return f"{self.project_id} {self.pk}"
+
+
+# -- Rules ------------------------------------------------------------------------------------------------------------
+class Every(models.TextChoices):
+    OFF = "off", _("하지 않음")
+    HOURS = "hours", _("몇 시간마다")
+    DAILY = "daily", _("매일 정한 시각")
+
+
+class Rhythm(models.Model):
+    """When a cohort is refreshed by itself."""
+
+    every = models.CharField(max_length=8, choices=Every.choices, default=Every.OFF)
+    hours = models.PositiveSmallIntegerField(default=24)
+    """Of "hours": 1 to 168, from the last reading on."""
+    daily_at = models.TimeField(null=True)
+    """Of "daily": in the project's zone."""
+    before_campaign = models.BooleanField(default=True)
+    """Also some time before a campaign goes to it."""
+    changed_by = models.CharField(max_length=254, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        abstract = True
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(hours__gte=1, hours__lte=168), name="%(class)s_hours_of_a_week"),
+            models.CheckConstraint(
+                condition=~Q(every="daily") | Q(daily_at__isnull=False), name="%(class)s_daily_has_a_time"
+            ),
+            models.CheckConstraint(condition=Q(every__in=Every.values), name="%(class)s_every_known"),
+        ]
+
+
+class CohortRules(Rhythm):
+    """A project's rules for its cohorts: how often they are refreshed by themselves, how long versions are kept."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    heals_daily = models.BooleanField(default=True)
+    """A cohort that comes by both roads is read whole once a day, whatever else is chosen: only that heals drift."""
+    keep_versions = models.PositiveSmallIntegerField(default=30)
+    keep_days = models.PositiveSmallIntegerField(null=True)
+    """Versions older than this are forgotten too; null: only their number counts."""
+
+    class Meta(Rhythm.Meta):
+        constraints: ClassVar = [
+            *Rhythm.Meta.constraints,
+            models.CheckConstraint(condition=Q(keep_versions__gte=5, keep_versions__lte=100), name="keep_5_to_100"),
+            models.CheckConstraint(
+                condition=Q(keep_days=None) | Q(keep_days__gte=1, keep_days__lte=1000), name="keep_days_of_some_years"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"rules of {self.project_id}"
+
+
+class CohortRhythm(Rhythm):
+    """What was chosen for one cohort; where there is none, the project's rules hold."""
+
+    cohort = models.OneToOneField(Cohort, on_delete=models.CASCADE, primary_key=True, related_name="rhythm")
+
+    def __str__(self) -> str:
+        return f"rhythm of {self.cohort_id}"
 
 
 class RefreshState(models.TextChoices):
@@ -255,6 +353,35 @@ class Refresh(models.Model):
     @property
     def is_live(self) -> bool:
         return self.state in LIVE
+
+
+class Why(models.TextChoices):
+    """Why a cohort's refresh came due by itself."""
+
+    HOURS = "hours", _("몇 시간마다")
+    DAILY = "daily", _("매일 정한 시각")
+    CAMPAIGN = "campaign", _("캠페인 발송 전")
+    HEAL = "heal", _("두 경로 맞추기")
+
+
+class Tick(models.Model):
+    """A moment for which a cohort's refresh came due by itself. One for each, however many clocks tick."""
+
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="ticks")
+    due_at = models.DateTimeField()
+    why = models.CharField(max_length=8, choices=Why.choices)
+    made_at = models.DateTimeField(auto_now_add=True)
+    refresh = models.ForeignKey(Refresh, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cohort", "due_at"], name="tick_once"),
+            models.CheckConstraint(condition=Q(why__in=Why.values), name="tick_why_known"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["made_at"], name="tick_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.cohort_id} {self.due_at:%Y-%m-%d %H:%M} {self.why}"
 
 
 class PullState(models.TextChoices):
@@ -468,7 +595,8 @@ class PushSession(models.Model):
     last_page_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     members = models.BinaryField(default=bytes)
-    """Of an applied one, for some days: its people, so that a pull that began before it can have it on top."""
+    """Its people. Of an applied one, so that a pull that began before it can have it on top; of one that was dropped,
+    as far as its pages came, so that drift can be explained."""
     counts = models.JSONField(default=dict)
     """`cohorts/tally.py`, and what came of it: how, joined, left."""
     unusable = models.JSONField(default=list)
@@ -530,12 +658,37 @@ class Drift(models.Model):
     only_pushed = models.BinaryField()
     only_pulled_count = models.BigIntegerField()
     only_pushed_count = models.BigIntegerField()
+    reported = models.BigIntegerField(null=True)
+    """How many Mixpanel's own list said there are, at that time."""
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["cohort", "-at"], name="drift_of_cohort")]
 
     def __str__(self) -> str:
         return f"{self.cohort_id} +{self.only_pulled_count} -{self.only_pushed_count}"
+
+
+class DriftPart(models.Model):
+    """Those of one side of a drift who are there for one reason. The parts of a side are the side."""
+
+    drift = models.ForeignKey(Drift, on_delete=models.CASCADE, related_name="parts")
+    only = models.CharField(max_length=6)
+    """The road that had them: "pulled" or "pushed"."""
+    kind = models.CharField(max_length=16)
+    """`cohorts/drift.py` has the words."""
+    people = models.BinaryField()
+    count = models.BigIntegerField()
+    without_phone = models.BigIntegerField()
+    """How many of them couldn't be sent to anyway."""
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["drift", "only", "kind"], name="drift_part_once"),
+            models.CheckConstraint(condition=Q(only__in=["pulled", "pushed"]), name="drift_part_of_a_road"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.drift_id} {self.only} {self.kind} {self.count}"
 
 
 class Alias(models.Model):

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from cohorts import groups, membership
+from cohorts import groups, phone_moves, retain
 from cohorts import push as pushing
 from cohorts import refresh as refreshing
 
@@ -22,7 +22,8 @@ def sweep_refreshes() -> None:
 @shared_task(name="cohorts.prune", max_retries=0)
 def prune() -> None:
     """Forgets versions and refreshes that are past their time."""
-    membership.prune()
+    retain.prune()
+    phone_moves.prune()
     refreshing.prune()
 
 

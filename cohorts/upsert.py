@@ -18,7 +18,7 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 from pyroaring import BitMap64
 
-from cohorts import facets
+from cohorts import facets, phone_moves
 from cohorts.models import Profile
 from cohorts.profiles import ANONYMOUS, Contact, Mapping, Person, Reading, contact_of, is_anonymous
 from cohorts.tally import Tally
@@ -108,16 +108,19 @@ def insert(project_id: UUID, people: Sequence[tuple[Person, Contact]], now: date
     return ids
 
 
-def rewrite(people: Sequence[tuple[int, Person, Contact]], now: datetime) -> None:
-    """Writes what changed into the profiles with these ids. To be called in a transaction."""
+def rewrite(people: Sequence[tuple[int, Person, Contact]], now: datetime) -> list[phone_moves.Moved]:
+    """Writes what changed into the profiles with these ids; whose reachable number is another one by that. To be called
+    in a transaction."""
     if connection.vendor != "postgresql":
         assignments = ", ".join(f"{name} = %s" for name in _WRITTEN)
         moment = _sqlite_time(now)
+        numbers = dict(Profile.objects.filter(pk__in=[id_ for id_, *_ in people]).values_list("pk", "phone"))
+        moved = [(id_, numbers.get(id_), contact[0][0]) for id_, _, contact in people]
         _many(
             f"UPDATE {TABLE} SET {assignments} WHERE id = %s",  # noqa: S608
             ((*_values(person, contact, moment), id_) for id_, person, contact in people),
         )
-        return
+        return [one for one in moved if one[1] != one[2]]
     assignments = ", ".join(f"{name} = changed.{name}" for name in _WRITTEN)
     rows = ((id_, *_values(person, contact, now)) for id_, person, contact in people)
     with connection.cursor() as cursor:
@@ -129,10 +132,16 @@ def rewrite(people: Sequence[tuple[int, Person, Contact]], now: datetime) -> Non
             f"SELECT FROM {TABLE} WHERE id IN (SELECT id FROM profile_changes) ORDER BY id FOR NO KEY UPDATE"  # noqa: S608
         )
         cursor.execute(
+            f"SELECT id, {TABLE}.phone, changed.phone FROM {TABLE} JOIN profile_changes AS changed USING (id)"  # noqa: S608
+            f" WHERE {TABLE}.phone IS DISTINCT FROM changed.phone"
+        )
+        numbers_moved: list[phone_moves.Moved] = cursor.fetchall()
+        cursor.execute(
             f"UPDATE {TABLE} SET {assignments} FROM profile_changes AS changed"  # noqa: S608
             f" WHERE {TABLE}.id = changed.id"
         )
         cursor.execute("TRUNCATE profile_changes")
+    return numbers_moved
 
 
 def commit_lazily() -> None:
@@ -179,7 +188,7 @@ def _upsert(
         tally.updated = len(differing)
         changed = [(id_, person, contact_of(person, mapping)) for id_, person in differing + rewritten]
         tally.meet((contact[0][2], contact[1][2]) for _, _, contact in changed)
-        rewrite(changed, now)
+        phone_moves.note(project_id, rewrite(changed, now))
         traits += facets.traits_of((id_, (person, contact)) for id_, person, contact in changed)
     new: list[Person] = []
     if len(known) < len(people):

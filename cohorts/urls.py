@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from cohorts import group_views, profile_views, push_views, views
+from cohorts import group_views, profile_views, push_views, version_views, views
 
 app_name = "cohorts"
 
@@ -14,6 +14,16 @@ of_a_cohort = [
     path("accept", views.accept, name="accept"),
     path("discard", views.discard, name="discard"),
     path("export", views.export, name="export"),
+    path("undo", version_views.undo, name="undo"),
+    path("versions/", version_views.versions, name="versions"),
+    path("versions/compare", version_views.compare_versions, name="compare"),
+    path("versions/<int:older>/<int:newer>/", version_views.difference, name="difference"),
+    path(
+        "versions/<int:older>/<int:newer>/people/<slug:what>",
+        version_views.difference_people,
+        name="difference_people",
+    ),
+    path("versions/<int:older>/<int:newer>/export", version_views.difference_export, name="difference_export"),
 ]
 of_a_group = [
     path("", group_views.group, name="group"),

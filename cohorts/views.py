@@ -14,10 +14,11 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
-from cohorts import detail, forewarn, membership, push_queries
+from cohorts import compare, detail, forewarn, membership, push_queries
 from cohorts import refresh as refreshing
 from cohorts.export import lines
 from cohorts.forms import DecisionForm, ExportForm, FindForm
+from cohorts.membership import loaded
 from cohorts.models import Cohort, Snapshot
 from cohorts.queries import ListQuery, Live, cohort_page, live_of, rows_of
 from integrations import budget, connect, failures
@@ -199,6 +200,7 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "reach": detail.reach_of(current, phone.REASONS, email.REASONS) if current else None,
         "history": history,
         "chart": detail.chart_of(history),
+        "versions": compare.lines_of(one, compare.SHOWN) if current else [],
         "export_sets": _export_sets(current) if current else [],
         "push": push_queries.pushed(one),
         "drift": push_queries.last_drift(one),
@@ -249,12 +251,12 @@ def cohort_refresh(request: HtmxRequest, access: Access, source_id: int) -> Http
     try:
         joined = _ask_for_refresh(request, access, one, phones_may_go=may_go)
     except refreshing.NotConnected as error:
-        return _after_act(request, access, source_id, failures.sentence(error.code).title, bad=True)
+        return after_act(request, access, source_id, failures.sentence(error.code).title, bad=True)
     said = _("이미 진행 중인 리프레시에 합류했습니다.") if joined else _("이 코호트만 리프레시합니다.")
-    return _after_act(request, access, source_id, said)
+    return after_act(request, access, source_id, said)
 
 
-def _after_act(request: HtmxRequest, access: Access, source_id: int, said: str, bad: bool = False) -> HttpResponse:
+def after_act(request: HtmxRequest, access: Access, source_id: int, said: str, bad: bool = False) -> HttpResponse:
     """Back to where the button stood: the open cohort or the list."""
     htmx: Any = request.htmx
     if htmx and htmx.target == "cohort":
@@ -355,9 +357,9 @@ def _decide(request: HtmxRequest, access: Access, source_id: int, *, accepts: bo
             )
     except membership.Conflict:
         said = _("그 사이에 다른 사람이 결정했거나 새 버전이 왔습니다. 다시 확인해 주세요.")
-        return _after_act(request, access, source_id, said, bad=True)
+        return after_act(request, access, source_id, said, bad=True)
     said = _("새 버전을 적용했습니다.") if accepts else _("새 버전을 버렸습니다. 이전 버전을 그대로 씁니다.")
-    return _after_act(request, access, source_id, said)
+    return after_act(request, access, source_id, said)
 
 
 # -- Download --------------------------------------------------------------------------------------------------------
@@ -387,7 +389,8 @@ def export(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse
         reason=form.cleaned_data["reason"],
     )
     response = StreamingHttpResponse(
-        lines(one, snapshot, what, whole_contacts=whole), content_type="text/csv; charset=utf-8"
+        lines(one.project_id, loaded(getattr(snapshot, what)), whole_contacts=whole),
+        content_type="text/csv; charset=utf-8",
     )
     name = f"{one.screen_id}_v{snapshot.number}_{what}_{timezone.localdate():%Y%m%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{quote(name)}"'

@@ -66,7 +66,9 @@
     if (dialog.open) return;
     const opener = document.activeElement && document.activeElement !== document.body ? document.activeElement.id : "";
     dialog.dataset.back = opener || dialog.dataset.opener || "";
-    if (location.pathname !== dialog.dataset.address) history.pushState({ dialog: true }, "", dialog.dataset.address);
+    // A dialog that takes another one's place takes its place in the history, too.
+    const go = history.state && history.state.dialog ? "replaceState" : "pushState";
+    if (location.pathname !== dialog.dataset.address) history[go]({ dialog: true }, "", dialog.dataset.address);
     leaving = false;
     dialog.showModal();
     dialog.addEventListener("close", () => {

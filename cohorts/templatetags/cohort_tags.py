@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from cohorts import detail
+from cohorts.compare import SETS
 from cohorts.models import Cohort
 from cohorts.push_queries import UNUSABLE
 from cohorts.queries import STATES, ListQuery, Row
@@ -53,6 +55,23 @@ def shown_id(external_id: str) -> str:
 def unusable_reason(slug: str) -> str:
     """Why a pushed member couldn't be taken, in the reader's language."""
     return str(UNUSABLE.get(slug, slug))
+
+
+@register.simple_tag(takes_context=True)
+def people_address(context: template.Context, what: str) -> str:
+    """Where the next page of a list of people comes from: of a cohort, or of what two of its versions differ by."""
+    access, cohort, difference = context["access"], context["cohort"], context.get("difference")
+    if difference is not None:
+        numbers = difference.older.number, difference.newer.number
+        return reverse("cohorts:difference_people", args=[access.project.id, cohort.source_id, *numbers, what])
+    return reverse("cohorts:people", args=[access.project.id, cohort.source_id, what])
+
+
+@register.simple_tag
+def people_label(what: str) -> str:
+    """What a list of people is called."""
+    words = {"members": _("사용자 ID 페이지"), "held_joined": _("들어올 사람"), "held_left": _("나갈 사람"), **SETS}
+    return str(words.get(what, what))
 
 
 class Calm(NamedTuple):

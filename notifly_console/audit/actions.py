@@ -37,6 +37,7 @@ class Action(TextChoices):
     SNAPSHOT_DISCARDED = "snapshot_discarded", _("보류된 버전 버림")
     GROUP_SAVED = "group_saved", _("유저 그룹 저장")
     GROUP_DELETED = "group_deleted", _("유저 그룹 삭제")
+    SNAPSHOT_UNDONE = "snapshot_undone", _("버전 되돌리기")
     PROFILES_SEARCHED = "profiles_searched", _("유저 검색")
     PROFILE_SEEN = "profile_seen", _("유저 상세 열람")
     PROFILES_EXPORTED = "profiles_exported", _("유저 목록 내보내기")

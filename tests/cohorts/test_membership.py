@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from cohorts import membership
+from cohorts import membership, retain
 from cohorts.models import Cohort, Snapshot, SnapshotState
 
 IDS = st.sets(st.integers(1, 2**40) | st.integers(1, 300), max_size=60)
@@ -68,15 +68,15 @@ def test_pruning_keeps_thirty_versions_the_current_and_the_held(cohort, world):
     for size in range(1, 41):
         publish(cohort, range(size))
     publish(cohort, [])
-    membership.prune()
+    retain.prune()
     kept = Snapshot.objects.filter(cohort=cohort)
     assert sorted(kept.values_list("number", flat=True)) == list(range(11, 42))
     assert Snapshot.objects.filter(cohort=other).count() == 1
 
     cohort.refresh_from_db()
     membership.discard_held(cohort, by="a")
-    membership.prune()
+    retain.prune()
     assert kept.filter(state=SnapshotState.DISCARDED).exists()
     Snapshot.objects.update(decided_at=timezone.now() - timedelta(hours=25))
-    membership.prune()
+    retain.prune()
     assert not kept.filter(state=SnapshotState.DISCARDED).exists()

@@ -58,8 +58,8 @@ class _NoGroups:
 re_none = _NoGroups()
 
 
-PLAIN_VALUES = {"what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1", "pk": 1,
-                "inlet": "0" * 32}  # fmt: skip
+PLAIN_VALUES = {"older": 1, "newer": 2, "what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1",
+                "pk": 1, "inlet": "0" * 32}  # fmt: skip
 """Arguments that name no object of a project; of `key`, the row of 연동 정보, and the link of a password mail."""
 PLAIN_BY_ADDRESS = {"account_reset_password_from_key": {"key": "abc-123"}}
 
@@ -75,6 +75,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
     )
     person = factories.profile(project, f"person_{number}")
     cohort = factories.cohort(project, source_id=number)
+    factories.snapshot(cohort, [])
     factories.snapshot(cohort, [person.pk])
     factories.connection(project)
     key = factories.pushed(cohort)
