@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pyroaring import BitMap64
 
-from cohorts.lookup import beginning
+from cohorts.lookup import beginning, is_findable
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Profile, Snapshot, SnapshotState
 from notifly_console.lib.compiled import Compiled, Slot
@@ -135,26 +135,25 @@ def shown_id(external_id: str) -> str:
     return mask_contacts(external_id)
 
 
-def find_members(cohort: Cohort, raw: bytes | memoryview, text: str) -> Found:
-    """The members whose id begins with `text`. One statement; bounded, whatever the sizes."""
+def find_members(cohort: Cohort, raw: bytes | memoryview, text: str, *, sees_contacts: bool) -> Found:
+    """The members whose id begins with `text`; of ids that are a phone number or an address, only that very one for
+    whoever sees contacts masked (`lookup.search` says why). One statement; bounded, whatever the sizes."""
     members = loaded(raw)
     asked = Profile.objects.filter(beginning("external_id", text), project_id=cohort.project_id)
-    if len(members) <= SMALL:
-        asked = asked.filter(pk__in=list(members))
-        rows = list(asked.order_by("external_id").values_list(*_PERSON)[: FOUND_SHOWN + 1])
-        tired = False
-    else:
-        looked_at = 0
-        rows = []
-        for row in asked.values_list(*_PERSON)[:CANDIDATES].iterator(chunk_size=CHUNK):
-            looked_at += 1
-            if row[0] in members:
-                rows.append(row)
-                if len(rows) > FOUND_SHOWN:
-                    break
-        tired = looked_at == CANDIDATES
+    if is_small := len(members) <= SMALL:
+        asked = asked.filter(pk__in=list(members)).order_by("external_id")
+    looked_at = 0
+    rows = []
+    for row in asked.values_list(*_PERSON)[:CANDIDATES].iterator(chunk_size=CHUNK):
+        looked_at += 1
+        if row[0] in members and (sees_contacts or is_findable(row[1], text)):
+            rows.append(row)
+            if len(rows) > FOUND_SHOWN:
+                break
+    if not is_small:
         rows.sort(key=lambda row: row[1])
-    return Found(text, _persons(cohort, rows[:FOUND_SHOWN]), more=len(rows) > FOUND_SHOWN, tired=tired)
+    people = _persons(cohort, rows[:FOUND_SHOWN])
+    return Found(text, people, more=len(rows) > FOUND_SHOWN, tired=looked_at == CANDIDATES)
 
 
 # -- Reach -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from notifly_console.tenancy.access import Access, Right
 
 PAGE = 50
 FOUND_SHOWN = 50
+LOOKED_AT = 500
+"""How many ids that begin alike are looked through for those that somebody may find who sees contacts masked."""
 NAME_PROPERTIES = ("$name", "name", "이름", "$first_name")
 LONG_VALUE = 300
 """Characters of a property's value above which it is folded."""
@@ -113,7 +115,7 @@ def search(access: Access, text: str) -> Search:
     """Profiles whose id begins with `text`, or whose phone or e-mail it is. At most six statements.
 
     Only whoever may see contacts finds them by their beginning: for others each digit more would be an answer to a
-    question that masking refuses."""
+    question that masking refuses. That goes for ids that are a phone number or an address, too."""
     by_beginning = access.may(Right.SEE_CONTACTS)
     asked = {"id": ("external_id", text), "phone": ("phone", e164_beginning(text))}
     asked["email"] = ("email", text.lower() if "@" in text else "")
@@ -124,11 +126,16 @@ def search(access: Access, text: str) -> Search:
         exact = profiles.filter(**{field: value})[: FOUND_SHOWN + 1] if value else []
         found |= {profile.pk: profile for profile in exact}
         if value and (kind == "id" or (by_beginning and not exact)):
-            alike = profiles.filter(beginning(field, value))[: FOUND_SHOWN + 1]
-            found |= {profile.pk: profile for profile in alike}
+            alike = profiles.filter(beginning(field, value))[: FOUND_SHOWN + 1 if by_beginning else LOOKED_AT]
+            found |= {one.pk: one for one in alike if by_beginning or is_findable(one.external_id, text)}
     kinds = [kind for kind, (_field, value) in asked.items() if value]
     ordered = sorted(found.values(), key=lambda one: (one.external_id != text, one.external_id))
     return Search([profile_row(one) for one in ordered[:FOUND_SHOWN]], kinds, more=len(found) > FOUND_SHOWN)
+
+
+def is_findable(external_id: str, text: str) -> bool:
+    """Whether somebody who sees contacts masked may find this id by its beginning `text`."""
+    return external_id == text or mask_contacts(external_id) == external_id
 
 
 _SPELLED_PHONE = re.compile(r"\+?[\d\s().\-]{3,30}")

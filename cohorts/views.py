@@ -304,7 +304,9 @@ def members(request: HtmxRequest, access: Access, source_id: int) -> HttpRespons
     snapshot = _version(one.current_id)
     found = None
     if form.is_valid() and snapshot is not None:
-        found = detail.find_members(one, snapshot.members, form.cleaned_data["q"])
+        found = detail.find_members(
+            one, snapshot.members, form.cleaned_data["q"], sees_contacts=access.may(Right.SEE_CONTACTS)
+        )
         record(
             Action.PROFILES_SEARCHED,
             project_id=access.project.id,

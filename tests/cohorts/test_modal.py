@@ -8,6 +8,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
+from cohorts import detail
 from cohorts.models import PullState, RefreshState, SnapshotState
 from notifly_console.audit.models import Entry
 from tests import factories as make
@@ -123,6 +124,27 @@ def test_ids_that_are_contacts_are_masked(world: Any, sign_in: Any) -> None:
     assert "m_1<" in html
     assert "9876" not in html
     assert "sunny@" not in html
+
+
+@pytest.mark.parametrize("small", [10_000, 0])
+def test_ids_that_are_contacts_are_found_whole_by_those_who_see_them_masked(
+    world: Any, sign_in: Any, monkeypatch: Any, small: int
+) -> None:
+    monkeypatch.setattr(detail, "SMALL", small)
+    people = [make.profile(world.project, text).pk for text in ("010-9876-5432", "sunny@mail.example", "010-order")]
+    make.cohort_with(world.project, 1, people)
+    admin, viewer = sign_in("admin"), sign_in("viewer")
+
+    def found(client: Any, text: str) -> str:
+        return text_of(client.post(address(world, 1, "members"), {"q": text}, headers=htmx("found")))
+
+    for text in ("010-9", "010-9876-543", "sunny@mail.exampl"):
+        assert "이 코호트에 없습니다" in found(viewer, text)
+        assert "전체를 입력해야 찾을 수 있습니다" in found(viewer, text)
+        assert "1명을 찾았습니다." in found(admin, text)
+    assert "1명을 찾았습니다." in found(viewer, "010-")
+    assert "1명을 찾았습니다." in found(viewer, "010-9876-5432")
+    assert "2명을 찾았습니다." in found(admin, "010-")
 
 
 def test_looking_is_noted_by_a_post_and_never_by_get(twenty: Any, sign_in: Any) -> None:

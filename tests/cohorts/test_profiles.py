@@ -98,6 +98,33 @@ def test_part_of_a_contact_finds_it_only_for_those_who_may_see_it(sunny: Any, si
     assert "sunny_0417" in found(sunny, sign_in("admin"), text)
 
 
+CONTACTS_AS_IDS = ("010-9876-5432", "01098765433", "+821098765434", "821098765435", "sunny@mail.example")
+
+
+@pytest.mark.parametrize("whole", CONTACTS_AS_IDS)
+def test_an_id_that_is_a_contact_is_found_by_its_beginning_only_by_those_who_may_see_it(
+    world: Any, sign_in: Any, whole: str
+) -> None:
+    """Else each digit that is guessed would be answered, one after the other."""
+    for text in CONTACTS_AS_IDS:
+        make.profile(world.project, text)
+    admin, viewer = sign_in("admin"), sign_in("viewer")
+    for length in range(1, len(whole)):
+        assert "맞는 유저가 없습니다" in found(world, viewer, whole[:length]), whole[:length]
+    assert "맞는 유저가 없습니다" not in found(world, viewer, whole)
+    assert "맞는 유저가 없습니다" not in found(world, admin, whole[:-1])
+
+
+def test_ids_that_are_contacts_hide_no_others(world: Any, sign_in: Any) -> None:
+    for number in range(60):
+        make.profile(world.project, f"010{number:08d}")
+    make.profile(world.project, "010-order")
+    html = found(world, sign_in("viewer"), "010")
+    assert html.count('class="data__link"') == 1
+    assert ">010-order" in html
+    assert "처음 50명입니다" not in html, "that there are more isn't told, either"
+
+
 def test_a_search_is_recorded_without_its_text_and_leaves_none_in_an_address(sunny: Any, sign_in: Any) -> None:
     html = found(sunny, sign_in("marketer"), "010-9876-5432")
     entry = Entry.objects.get(action="profiles_searched")
