@@ -14,7 +14,7 @@ from integrations.budget import Meter
 from integrations.connect import MixpanelConnection
 from integrations.mixpanel.client import MixpanelClient
 from integrations.mixpanel.errors import HourlyBudgetSpent, TooManyAtOnce
-from notifly_console.lib.leases import Claim, LeaseLost
+from notifly_console.lib.leases import Claim
 
 
 class TimeIsUp(Exception):
@@ -22,11 +22,11 @@ class TimeIsUp(Exception):
 
 
 class CountingMeter:
-    """The shared meter, counting the queries that this turn spends."""
+    """The shared meter, noting each query that counts on the refresh's row before it is sent: a worker that is killed
+    forgets none."""
 
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
-        self.spent = 0
+    def __init__(self, meter: Meter, claim: Claim, notes: dict[str, Any]) -> None:
+        self._meter, self._claim, self._notes = meter, claim, notes
 
     def query(self, *, counts: bool, wait: bool = True) -> AbstractContextManager[None]:
         """As the meter's."""
@@ -37,7 +37,8 @@ class CountingMeter:
     @contextmanager
     def _counted(self, wait: bool) -> Iterator[None]:
         with self._meter.query(counts=True, wait=wait):
-            self.spent += 1
+            self._notes["queries"] = self._notes.get("queries", 0) + 1
+            self._claim.write(receipt=self._notes)
             yield
 
     def refused(self, error: HourlyBudgetSpent | TooManyAtOnce) -> None:
@@ -58,7 +59,6 @@ class Turn:
     """On the monotonic clock."""
     notes: dict[str, Any]
     """What the refresh's receipt holds so far."""
-    meter: CountingMeter
 
     def check_time(self) -> None:
         """Raises TimeIsUp when it is."""
@@ -67,37 +67,22 @@ class Turn:
 
     def noted(self, **more: Any) -> dict[str, Any]:
         """The notes with what is known by now, to be written to the row."""
-        self.notes.update(more, queries=self.notes.get("queries", 0) + self.meter.spent)
-        self.meter.spent = 0
+        self.notes.update(more)
         return self.notes
 
 
 @contextmanager
 def turn_of(refresh: Refresh, claim: Claim, connection: MixpanelConnection, ends_at: float) -> Iterator[Turn]:
-    """A turn with the refresh that `claim` holds. Notes what was spent when it ends, however it ends."""
+    """A turn with the refresh that `claim` holds."""
     account = connection.account
-    mapping = Mapping.of(connection)
+    notes = dict(refresh.receipt)
     holder = f"refresh:{refresh.pk.hex}"
-    with Meter(account.region.value, account.project_id, holder=holder, background=True) as shared:
-        meter = CountingMeter(shared)
-        with MixpanelClient(account, meter) as client, few_collections():
-            turn = Turn(
-                *(refresh.pk, refresh.project_id, claim, client, mapping, ends_at),
-                notes=dict(refresh.receipt),
-                meter=meter,
-            )
-            try:
-                yield turn
-            finally:
-                if meter.spent:
-                    _write_notes(turn)
-
-
-def _write_notes(turn: Turn) -> None:
-    try:
-        turn.claim.write(receipt=turn.noted())
-    except LeaseLost:
-        return  # Whoever has it now keeps the notes.
+    with (
+        Meter(account.region.value, account.project_id, holder=holder, background=True) as shared,
+        MixpanelClient(account, CountingMeter(shared, claim, notes)) as client,
+        few_collections(),
+    ):
+        yield Turn(refresh.pk, refresh.project_id, claim, client, Mapping.of(connection), ends_at, notes)
 
 
 @contextmanager

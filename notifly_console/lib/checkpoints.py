@@ -27,6 +27,8 @@ REFRESH = (
     "before_finish",
     "in_finish_before_commit",
     "after_finish",
+)
+FREEZING = (
     "in_choice",
     "after_choice",
     "before_frozen_chunk",
@@ -60,7 +62,7 @@ SENDING = (
     "after_recall",
     "after_reports",
 )
-NAMES = (*REFRESH, *PUSH, *SENDING)
+NAMES = (*REFRESH, *FREEZING, *PUSH, *SENDING)
 
 _counted: dict[str, int] = {}
 

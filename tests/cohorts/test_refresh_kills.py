@@ -125,6 +125,7 @@ def test_killed_anywhere_the_result_is_that_of_an_undisturbed_run(new_project, s
                 assert refresh.sweep() == 1
             row = finish(row)
             assert row.state == RefreshState.SUCCEEDED
+            assert row.receipt["queries"] == Query.objects.count(), "those of the worker that was killed count, too"
             assert state_of(project) == wanted
             assert not Pull.objects.filter(refresh=row, batches__isnull=False).exists()
 
