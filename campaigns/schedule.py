@@ -78,7 +78,8 @@ _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])(?::00)?")
 
 
 def timing_of(json: Any) -> Timing:
-    """From stored or posted JSON, whatever that holds: what has the wrong type counts as not chosen."""
+    """From stored or posted JSON, whatever that holds: what has the wrong type counts as not chosen, which `check`
+    then says."""
     reader = Reader(json)
     return Timing(
         kind=reader.choice("kind", tuple(When.values)),
@@ -95,39 +96,26 @@ def timing_of(json: Any) -> Timing:
 def _date(reader: Reader, name: str) -> date | None:
     text = reader.line(name)
     try:
-        found = date.fromisoformat(text) if _DATE.fullmatch(text) else None
+        return date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
-        found = None
-    if text and found is None:
-        reader.spoilt(name)
-    return found
+        return None
 
 
 def _time(reader: Reader) -> time | None:
-    text = reader.line("time")
-    digits = _TIME.fullmatch(text)
-    found = time(int(digits[1]), int(digits[2])) if digits else None
-    if text and found is None:
-        reader.spoilt("time")
-    return found
+    digits = _TIME.fullmatch(reader.line("time"))
+    return time(int(digits[1]), int(digits[2])) if digits else None
 
 
 def _weekdays(reader: Reader) -> tuple[int, ...]:
     days = reader.json.get("weekdays")
-    if days is None:
-        return ()
     if not isinstance(days, list) or not all(type(day) is int and 0 <= day <= 6 for day in days):
-        reader.spoilt("weekdays")
         return ()
     return tuple(sorted(set(days)))
 
 
 def _weeks(reader: Reader) -> int:
     weeks = reader.json.get("every_weeks", 1)
-    if type(weeks) is int:
-        return weeks
-    reader.spoilt("every_weeks")
-    return 0
+    return weeks if type(weeks) is int else 0
 
 
 # -- Runs -------------------------------------------------------------------------------------------------------------

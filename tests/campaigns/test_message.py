@@ -70,6 +70,10 @@ GOOD = [
     ("text", MMS),
     ("friendtalk", FRIENDTALK),
     ("alimtalk", ALIMTALK),
+    (
+        "friendtalk",
+        FRIENDTALK | {"buttons": [{"name": "보기", "mobile_url": "https://hrtb.kr", "pc_url": "http://hrtb.kr:8/"}]},
+    ),
     ("friendtalk", FRIENDTALK | own()),
     ("alimtalk", ALIMTALK | own()),
     ("alimtalk", ALIMTALK | {"sender": "16600412", "fallback": {"kind": "sms", "is_own": False}}),
@@ -285,6 +289,15 @@ FALLBACKS = [
     ("friendtalk", FRIENDTALK, own("a" * (90 - MARKS)), own("a" * (91 - MARKS)), "fallback.text", "too_long"),
     ("friendtalk", FRIENDTALK, own("a", "lms", "가" * 17), own("a", "lms", "가" * 18), "fallback.subject", "too_long"),
     ("friendtalk", FRIENDTALK, own("세일"), own("(광고)세일"), "fallback.text", "ad_mark_typed"),
+    (
+        "friendtalk",
+        FRIENDTALK,
+        own("a", "lms", "세일"),
+        own("a", "lms", "(광고)세일"),
+        "fallback.subject",
+        "ad_mark_typed",
+    ),
+    ("alimtalk", ALIMTALK, own("a", "lms", "안내"), own("a", "lms", "[광고]"), "fallback.subject", "ad_mark_disguised"),
     ("friendtalk", FRIENDTALK, own("세일"), own("세일 무료거부"), "fallback.text", "opt_out_typed"),
 ]
 

@@ -219,6 +219,7 @@ def test_no_json_breaks_it(json):
         (ONCE | {"time": "24:00"}, {("time", "required")}),
         (DAILY, set()),
         (DAILY | {"start": "2025-01-01"}, set()),
+        (DAILY | {"end": "2026-11-20"}, set()),
         (DAILY | {"start": ""}, {("start", "required")}),
         (DAILY | {"end": ""}, {("end", "required")}),
         (DAILY | {"end": "", "forever": True}, set()),
