@@ -84,7 +84,6 @@ CANARY = 100
 CANARY_FROM = 5_000
 CANARY_SECONDS = 60
 """Of a run of 5,000 people and more 100 go first; the rest waits a minute at most for what becomes of them."""
-FIRST_QUESTION_SECONDS = 20
 LONGEST_PAUSE_SECONDS = 300
 HELD = (BatchState.CLAIMED, BatchState.TRIED)
 """Batches in a worker's hand."""
@@ -420,7 +419,7 @@ class Sender:
             hand.claim.release(state=BatchState.RETURNED, problem="all_refused", ask_at=Now())
             return
         sent = {"state": BatchState.SENT, "sent_at": Now(), "lease_until": None, "size": len(accepted)}
-        with hand.claim.transaction(ask_at=from_now(FIRST_QUESTION_SECONDS), **sent):
+        with hand.claim.transaction(ask_at=from_now(settings.SENDING_ASK_SECONDS), **sent):
             changed = arrows.accept(hand.id, accepted)
         if changed != len(accepted):
             log.error("batch_miscounted", batch=hand.id.hex, accepted=len(accepted), changed=changed)

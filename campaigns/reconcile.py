@@ -9,6 +9,8 @@
 All of it may be done twice, late, by two at once or in another order: people move forward only.
 """
 
+import secrets
+import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -32,10 +34,12 @@ from notifly_console.lib.nudge import nudge
 
 log = structlog.get_logger(__name__)
 
-ASK = app.signature("campaigns.ask")
+ASK = app.signature("campaigns.ask", options={"expires": 30})
+HANDS = 4
+"""Workers woken at once."""
+TURN_SECONDS = 30.0
 ASKED_OF = (BatchState.UNKNOWN, BatchState.SENT, BatchState.RETURNED)
 HINTED = (BatchState.UNKNOWN, BatchState.SENT)
-FIRST_INTERVAL_SECONDS = 20
 GROWTH = 1.6
 LONGEST_INTERVAL_SECONDS = 1_800
 LAST_QUESTION_SECONDS = 4 * 86_400
@@ -83,11 +87,28 @@ def hint(project_id: UUID, handles: Sequence[str]) -> None:
     """The provider says that something became of these groups: they are asked about soon. What it said isn't believed,
     only the answer to our own question is."""
     named = [one for one in handles if one][:SWEPT_AT_ONCE]
-    concerned = Batch.objects.filter(handle__in=named, run__project_id=project_id, state__in=HINTED)
-    found = list(concerned.values_list("pk", flat=True)[:SWEPT_AT_ONCE])
-    Batch.objects.filter(pk__in=found, state__in=HINTED).update(ask_at=Now())
-    for pk in found:
-        nudge(ASK, batch_id=pk.hex)
+    mine = Run.objects.filter(project_id=project_id).values("pk")
+    if Batch.objects.filter(handle__in=named, run_id__in=mine, state__in=HINTED).update(ask_at=Now()):
+        wake(1)
+
+
+def wake(hands: int = HANDS) -> None:
+    """Sets workers on whatever is due, after the current transaction. Too many of these do no harm: they name no batch,
+    and go stale."""
+    for _ in range(min(hands, HANDS)):
+        nudge(ASK)
+
+
+def work(*, seconds: float = TURN_SECONDS) -> None:
+    """One worker's turn: asks about whatever has been due for longest, for about `seconds`."""
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        found = list(Batch.objects.filter(due()).order_by("ask_at").values_list("pk", flat=True)[:HANDS])
+        if not found:
+            return
+        # Not always the first: others look for one at the same time.
+        ask(secrets.choice(found))
+    nudge(ASK)
 
 
 def ask(batch_id: UUID | str) -> None:
@@ -132,7 +153,10 @@ def _recall(mine: Claim, batch: Batch, messenger: Messenger) -> None:
     reached("after_recall")
     if answer == Recalled.HAS_GONE:
         with mine.transaction(
-            state=BatchState.SENT, sent_at=F("tried_at"), lease_until=None, ask_at=from_now(FIRST_INTERVAL_SECONDS)
+            state=BatchState.SENT,
+            sent_at=F("tried_at"),
+            lease_until=None,
+            ask_at=from_now(settings.SENDING_ASK_SECONDS),
         ):
             arrows.find(batch.pk)
     else:
@@ -179,7 +203,7 @@ def _later(mine: Claim, batch: Batch, retry_after: float | None = None) -> None:
     if batch.state != BatchState.RETURNED and mine.row.filter(too_late).exists():
         _close(mine, batch)
         return
-    pause = min(FIRST_INTERVAL_SECONDS * GROWTH ** min(batch.asked_times, 30), LONGEST_INTERVAL_SECONDS)
+    pause = min(settings.SENDING_ASK_SECONDS * GROWTH ** min(batch.asked_times, 30), LONGEST_INTERVAL_SECONDS)
     mine.release(ask_at=from_now(max(pause, retry_after or 0)), asked_times=F("asked_times") + 1)
 
 
@@ -252,9 +276,8 @@ def _judge(run_id: int) -> None:
 
 # -- What was left lying ----------------------------------------------------------------------------------------------
 def sweep() -> int:
-    """Reaps, and wakes workers for every batch that is due. How many batches that was."""
+    """Reaps, and wakes workers where batches are due. How many batches that was."""
     count = reap() + tally.sweep()
-    found = list(Batch.objects.filter(due()).order_by("ask_at").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
-    for pk in found:
-        nudge(ASK, batch_id=pk.hex)
-    return count + len(found)
+    waiting = Batch.objects.filter(due()).count()
+    wake(waiting)
+    return count + waiting

@@ -29,9 +29,9 @@ def tidy(*, run_id: int) -> None:
 
 
 @shared_task(name="campaigns.ask", max_retries=2)
-def ask(*, batch_id: str) -> None:
-    """Asks the provider what became of a batch."""
-    reconcile.ask(batch_id)
+def ask() -> None:
+    """One worker's turn at asking what became of batches."""
+    reconcile.work()
 
 
 @shared_task(name="campaigns.sweep", max_retries=0)

@@ -135,6 +135,8 @@ SENDING_LEASE_SECONDS = env.float("SENDING_LEASE_SECONDS", default=60)
 """How long a worker that says nothing keeps its batch; a request of ours to a provider takes 30 s at most."""
 SENDING_SETTLE_SECONDS = env.float("SENDING_SETTLE_SECONDS", default=30)
 """How long a provider is given before it is asked what became of a request that it didn't answer."""
+SENDING_ASK_SECONDS = env.float("SENDING_ASK_SECONDS", default=20)
+"""After how long a provider is first asked what became of what it took; the intervals grow."""
 SENDING_PAUSE_SECONDS = env.float("SENDING_PAUSE_SECONDS", default=5)
 """The first pause after a provider took nothing; doubled each time, up to five minutes."""
 SENDING_MOST_LOST = env.int("SENDING_MOST_LOST", default=10)
