@@ -105,6 +105,11 @@ def shown(campaign: Campaign, rules: Rules, listing: Listing, plan: Plan | None,
     content = content_of(campaign.channel, campaign.message)
     moment = arrival(timing_of(campaign.timing), campaign)
     reader = reader_at(plan, at, used_fields(content), whole=whole) if plan else None
+    return read_by(reader, content, rules, listing, moment)
+
+
+def read_by(reader: Reader | None, content: Content, rules: Rules, listing: Listing, moment: datetime) -> Shown:
+    """The message as this person reads it at that moment; without one as somebody with no values."""
     common: dict[str, Any] = {
         "content": content,
         "reader": reader,
@@ -156,24 +161,30 @@ def preview_context(
     whole = access.may(Right.SEE_CONTACTS)
     one = shown(campaign, rules_of(access.project), listing, plan, at, whole=whole)
     place = one.reader.at if one.reader else 0
-    rendered, content = one.rendered, one.content
-    has_fallback = bool(getattr(content, "fallback", None))
+    has_fallback = bool(getattr(one.content, "fallback", None))
     shows_fallback = params.get("as") == "fallback" and has_fallback
-    buttons = content.template_buttons if isinstance(content, AlimtalkContent) else getattr(content, "buttons", ())
-    return {
-        "preview": one,
+    return phone(one, access.project.name, shows_fallback=shows_fallback) | {
         "has_fallback": has_fallback,
         "shows_fallback": shows_fallback,
         "here": f"at={place}{'&as=fallback' if shows_fallback else ''}",
         "message_query": f"at={place}",
         "fallback_query": f"at={place}&as=fallback",
         "fallback_suffix": "&as=fallback" if shows_fallback else "",
+        "timing_chips": timing_chips(timing_of(campaign.timing)),
+    }
+
+
+def phone(one: Shown, project_name: str, *, shows_fallback: bool) -> dict[str, Any]:
+    """What a phone's template needs to show a message."""
+    rendered, content = one.rendered, one.content
+    buttons = content.template_buttons if isinstance(content, AlimtalkContent) else getattr(content, "buttons", ())
+    return {
+        "preview": one,
         "letter": _letter(one, shows_fallback=shows_fallback),
         "sender_number": getattr(content, "sender", ""),
-        "sender_initial": (one.sender if not one.sender.isdecimal() else access.project.name)[:1],
+        "sender_initial": (one.sender if not one.sender.isdecimal() else project_name)[:1],
         "kakao_pieces": pieces(content, rendered) if isinstance(content, AlimtalkContent) and rendered else (),
         "kakao_buttons": [button.name for button in buttons],
-        "timing_chips": timing_chips(timing_of(campaign.timing)),
     }
 
 

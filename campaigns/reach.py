@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns import audience
-from campaigns.audience import Drop, NoAudience, Plan, Step
+from campaigns.audience import Drop, Funnel, NoAudience, Plan, Step
 from campaigns.models import AudienceKind, Campaign, Freshness, Rules
 from campaigns.rules import rules_of
 from cohorts.models import Cohort
@@ -47,15 +47,15 @@ class Band:
         return sum(drop.count for drop in self.drops)
 
 
-def bands(plan: Plan) -> Iterator[Band]:
-    """The funnel of a plan."""
-    steps = plan.funnel.steps
+def bands(funnel: Funnel) -> Iterator[Band]:
+    """A funnel as it is drawn."""
+    steps = funnel.steps
     for at, step in enumerate(steps):
         after = steps[at + 1] if at + 1 < len(steps) else None
         yield Band(
             step=step,
-            width=_width(step.count, plan.funnel.audience),
-            next_width=_width(after.count if after else step.count, plan.funnel.audience),
+            width=_width(step.count, funnel.audience),
+            next_width=_width(after.count if after else step.count, funnel.audience),
             drops=after.drops if after else (),
             next_key=after.key if after else "",
             is_last=after is None,
@@ -115,7 +115,7 @@ def reach_context(access: Access, campaign: Campaign) -> dict[str, Any]:
     size = plan.funnel.size
     return context | {
         "plan": plan,
-        "bands": list(bands(plan)),
+        "bands": list(bands(plan.funnel)),
         "phones": audience.first_phones(plan, PHONES, whole=whole),
         "is_masked": not whole,
         "others": max(size - PHONES, 0),

@@ -1,12 +1,39 @@
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns import builder_parts, builder_views, review_views, trial_views, variable_views, views
+from campaigns import (
+    builder_parts,
+    builder_views,
+    recipient_views,
+    review_views,
+    rule_views,
+    steer_views,
+    trial_views,
+    variable_views,
+    views,
+)
 
 app_name = "campaigns"
 
-of_a_campaign = [
+of_a_run = [
+    path("people", recipient_views.people, name="run_people"),
+    path("search", recipient_views.search, name="search"),
+    path("recipients/<int:recipient_id>/", recipient_views.recipient, name="recipient"),
+    path("recipients/<int:recipient_id>/contact", recipient_views.reveal, name="reveal"),
+    path("export", recipient_views.export_run, name="export"),
+    path("cancel", steer_views.cancel, name="cancel"),
+    path("again", steer_views.send_again, name="send_again"),
+]
+of_a_campaign: list[URLPattern | URLResolver] = [
     path("", views.campaign, name="campaign"),
     path("menu", views.menu, name="menu"),
+    path("live", views.live, name="live"),
+    path("runs", views.run_list, name="runs"),
+    path("runs/<int:number>/", include(of_a_run)),
+    path("pause", steer_views.pause, name="pause"),
+    path("resume", steer_views.resume, name="resume"),
+    path("end", steer_views.end, name="end"),
+    path("duplicate", steer_views.duplicate, name="duplicate"),
+    path("delete", steer_views.delete, name="delete"),
     path("people", builder_parts.people, name="people"),
     path("edit", builder_views.edit, name="edit"),
     path("edit/freshness", builder_parts.freshness, name="freshness"),
@@ -24,4 +51,6 @@ urlpatterns = [
     path("campaigns/cohorts", builder_parts.cohorts, name="cohorts"),
     path("campaigns/pictures/<hex:picture_id>", builder_parts.picture, name="picture"),
     path("campaigns/<hex:campaign_id>/", include(of_a_campaign)),
+    path("settings/sending/", rule_views.rules, name="rules"),
+    path("settings/sending/save", rule_views.save_rules, name="save_rules"),
 ]

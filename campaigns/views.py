@@ -8,8 +8,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from campaigns.models import Campaign, CampaignState
+from campaigns import detail
+from campaigns.launch import GOING
+from campaigns.models import Campaign, CampaignState, Run
 from campaigns.queries import CampaignQuery, campaign_page
+from cohorts.forms import FindForm
 from integrations.messaging import Channel
 from notifly_console.tenancy.access import Access, Right, project_view
 
@@ -34,10 +37,49 @@ def campaign_list(request: Any, access: Access) -> HttpResponse:
 @project_view(Right.SEE_CAMPAIGNS)
 def campaign(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     """One campaign; a draft opens where it is written."""
-    one = access.fetch(Campaign, pk=campaign_id)
+    one = detail.fetch(access, campaign_id)
     if one.state == CampaignState.DRAFT and access.may(Right.EDIT_CAMPAIGNS):
         return redirect("campaigns:edit", access.project.id, one.pk)
-    return render(request, "campaigns/campaign.html", {"nav": "campaigns", "campaign": one})
+    return show(request, access, one)
+
+
+def show(
+    request: Any, access: Access, one: Campaign, run: Run | None = None, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    """The page of a campaign, with `run` looked at. `more`: what an act has to say."""
+    context = detail.context_of(request, access, one, run)
+    run = context["run"]
+    asked = request.GET
+    context |= detail.who_context(run, asked.get("who", ""), asked.get("reason", ""), asked.get("after", ""))
+    context |= detail.phone_context(run, one) | {"find_form": FindForm()} | more
+    return render(request, "campaigns/campaign.html", context, status=status)
+
+
+@require_safe
+@project_view(Right.SEE_CAMPAIGNS)
+def live(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """What an open page asks by itself: 204 while nothing has changed since the token `v`."""
+    one = detail.fetch(access, campaign_id)
+    if not request.htmx:
+        return redirect("campaigns:campaign", access.project.id, one.pk)
+    context = detail.context_of(request, access, one)
+    if request.GET.get("v", "") == context["token"]:
+        return HttpResponse(status=204)
+    announces = request.GET.get("s", "") != context["standing"]
+    return render(request, "campaigns/_live.html", context | {"is_fragment": True, "announces": announces})
+
+
+@require_safe
+@project_view(Right.SEE_CAMPAIGNS)
+def run_list(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """Older runs of a campaign."""
+    one = detail.fetch(access, campaign_id)
+    if not request.htmx:
+        return redirect("campaigns:campaign", access.project.id, one.pk)
+    before = request.GET.get("before", "")
+    number = int(before) if before.isascii() and before.isdecimal() and len(before) < 10 else None
+    lines, older = detail.run_lines(one, number)
+    return render(request, "campaigns/_run_lines.html", {"campaign": one, "lines": lines, "older": older})
 
 
 @require_safe
@@ -47,4 +89,10 @@ def menu(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     one = access.fetch(Campaign, pk=campaign_id)
     if not request.htmx:
         return redirect("campaigns:campaign", access.project.id, one.pk)
-    return render(request, "campaigns/_menu.html", {"campaign": one})
+    context = {
+        "campaign": one,
+        "seen": detail.seen(one),
+        "on_list": request.GET.get("on") != "page",
+        "is_going": one.state in GOING,
+    }
+    return render(request, "campaigns/_menu.html", context)

@@ -1,6 +1,5 @@
-"""People as CSV: streamed, so that a million rows need no memory, and safe to open in a spreadsheet."""
+"""People of a cohort as CSV."""
 
-import csv
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -12,36 +11,22 @@ from cohorts.lookup import name_of, national
 from cohorts.models import Profile
 from notifly_console.lib import phone
 from notifly_console.lib.masking import mask_contacts, mask_email, mask_phone
+from notifly_console.lib.spreadsheet import csv_lines
 
-BOM = "\ufeff"
-"""Without it Excel reads UTF-8 as the old Korean encoding."""
 ROWS_AT_ONCE = 2_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
-
-
-class _Line:
-    """What csv writes to: gives each line back."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def safe_cell(text: str) -> str:
-    """`text` with a leading apostrophe where a spreadsheet would take it for a formula (OWASP ASVS 5.0, 1.2.10)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def lines(project_id: UUID, people: BitMap64, *, whole_contacts: bool) -> Iterator[str]:
     """The CSV of a set of profiles, line by line. Contacts are masked unless `whole_contacts`; people who were deleted
     since are left out."""
-    writer = csv.writer(_Line())
-    yield BOM + writer.writerow([
-        _("사용자 ID"), _("이름"), _("전화번호"), _("이메일"), _("문자 받을 수 있음"), _("받을 수 없는 이유"),
-    ])  # fmt: skip
+    names = [_("사용자 ID"), _("이름"), _("전화번호"), _("이메일"), _("문자 받을 수 있음"), _("받을 수 없는 이유")]
+    return csv_lines(names, (_cells(profile, whole_contacts) for profile in _profiles(project_id, people)))
+
+
+def _profiles(project_id: UUID, people: BitMap64) -> Iterator[Profile]:
     for ids in ids_in_chunks(people, ROWS_AT_ONCE):
-        found = Profile.objects.filter(project_id=project_id, pk__in=ids).order_by("pk").defer("distinct_id")
-        for profile in found:
-            yield writer.writerow([safe_cell(cell) for cell in _cells(profile, whole_contacts)])
+        found = Profile.objects.filter(project_id=project_id, pk__in=ids)
+        yield from found.order_by("pk").defer("distinct_id")
 
 
 def _cells(profile: Profile, whole: bool) -> list[str]:

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from notifly_console.lib.masking import mask_phone
 from notifly_console.lib.ui_tags import exact, icon
@@ -61,6 +63,43 @@ def day(moment: datetime) -> SafeString:
     local = timezone.localtime(moment)
     words = formats.date_format(local, _("n월 j일(D) H:i"))
     return format_html('<time datetime="{}">{} {}</time>', local.isoformat(), words, local.strftime("%Z"))
+
+
+@register.simple_tag
+def moment(at: datetime) -> str:
+    """14:36:07 of today, 11-20 14:36 of this year, 2025-11-20 else: what stands in a narrow column."""
+    local, now = timezone.localtime(at), timezone.localtime()
+    if local.date() == now.date():
+        return local.strftime("%H:%M:%S")
+    return local.strftime("%m-%d %H:%M" if local.year == now.year else "%Y-%m-%d")
+
+
+@register.simple_tag
+def minute(at: datetime) -> SafeString:
+    """2026-11-20 14:36, the seconds and the zone on hover."""
+    local = timezone.localtime(at)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact(at), local.strftime("%Y-%m-%d %H:%M")
+    )
+
+
+@register.simple_tag
+def before(distance: timedelta) -> str:
+    """발송 3분 전에 읽음"""
+    minutes = int(distance.total_seconds() // 60)
+    if minutes < 1:
+        return _("발송 직전에 읽음")
+    if minutes < 120:
+        return ngettext("발송 %(n)d분 전에 읽음", "발송 %(n)d분 전에 읽음", minutes) % {"n": minutes}
+    hours = minutes // 60
+    return ngettext("발송 %(n)d시간 전에 읽음", "발송 %(n)d시간 전에 읽음", hours) % {"n": hours}
+
+
+@register.filter
+def won(amount: Decimal) -> str:
+    """175,266원"""
+    whole = amount == amount.to_integral_value()
+    return _("%(amount)s원") % {"amount": f"{amount:,.0f}" if whole else f"{amount:,.1f}"}
 
 
 @register.simple_tag

@@ -51,6 +51,9 @@ class Action(TextChoices):
     CAMPAIGN_DELETED = "campaign_deleted", _("캠페인 삭제")
     RUN_CANCELLED = "run_cancelled", _("발송 취소")
     RUN_RETRIED = "run_retried", _("실패 재발송")
+    RECIPIENTS_EXPORTED = "recipients_exported", _("수신자 내보내기")
+    SENDING_RULES_CHANGED = "sending_rules_changed", _("발송 규칙 변경")
+    OPT_OUTS_PULLED = "opt_outs_pulled", _("080 수신거부 가져오기")
     TEST_SENT = "test_sent", _("테스트 발송")
 
 

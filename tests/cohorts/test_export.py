@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cohorts.export import safe_cell
 from notifly_console.audit.models import Entry
+from notifly_console.lib.spreadsheet import safe_cell
 from tests import factories as make
 
 REASON = "11월 재구매 분석"
