@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -27,33 +27,31 @@ from notifly_console.tenancy.access import Access, Right, project_view
 KINDS = {"last_digits": _("전화번호 뒤 네 자리"), "phone": _("전화번호"), "id": _("사용자 ID")}
 
 
-def _fetch(access: Access, campaign_id: UUID, number: int) -> tuple[Campaign, Run]:
+def _fetch(access: Access, campaign_id: UUID, run_number: int) -> tuple[Campaign, Run]:
     campaign = detail.fetch(access, campaign_id)
-    return campaign, detail.fetch_run(access, campaign, number)
+    return campaign, detail.fetch_run(access, campaign, run_number)
 
 
 @require_safe
 @project_view(Right.SEE_CAMPAIGNS)
-def people(request: Any, access: Access, campaign_id: UUID, number: int) -> HttpResponse:
+def people(request: Any, access: Access, campaign_id: UUID, run_number: int) -> HttpResponse:
     """Those behind a number of the outcome."""
-    campaign, run = _fetch(access, campaign_id, number)
+    campaign, run = _fetch(access, campaign_id, run_number)
     asked = {name: request.GET.get(name, "")[:64] for name in ("who", "reason", "after")}
-    if asked["who"] not in find.WHO:
-        raise Http404
     if not request.htmx:
         address = reverse("campaigns:campaign", args=[access.project.id, campaign.pk])
         given = {name: value for name, value in asked.items() if value}
-        return redirect(f"{address}?{urlencode({'run': number, **given})}#who")
+        return redirect(f"{address}?{urlencode({'run': run_number, **given})}#who")
     context = {"campaign": campaign, "run": run, "report": report_of(campaign, run), "find_form": FindForm()}
     return render(request, "campaigns/_who.html", context | detail.who_context(run, **asked))
 
 
 @require_POST
 @project_view(Right.SEE_CAMPAIGNS)
-def search(request: Any, access: Access, campaign_id: UUID, number: int) -> HttpResponse:
+def search(request: Any, access: Access, campaign_id: UUID, run_number: int) -> HttpResponse:
     """Recipients by phone or id. A POST, since neither may stand in an address; that somebody searched, and by what,
     is recorded; the text is not."""
-    campaign, run = _fetch(access, campaign_id, number)
+    campaign, run = _fetch(access, campaign_id, run_number)
     form = FindForm(request.POST)
     context: dict[str, Any] = {"find_form": form}
     if form.is_valid():
@@ -83,9 +81,9 @@ def search(request: Any, access: Access, campaign_id: UUID, number: int) -> Http
 # -- One of them ------------------------------------------------------------------------------------------------------
 @require_safe
 @project_view(Right.SEE_CAMPAIGNS)
-def recipient(request: Any, access: Access, campaign_id: UUID, number: int, recipient_id: int) -> HttpResponse:
+def recipient(request: Any, access: Access, campaign_id: UUID, run_number: int, recipient_id: int) -> HttpResponse:
     """A recipient: what they were sent, and what became of it, step by step."""
-    campaign, run = _fetch(access, campaign_id, number)
+    campaign, run = _fetch(access, campaign_id, run_number)
     one = detail.fetch_recipient(run, recipient_id)
     is_dialog = request.htmx and request.htmx.target == "dialogs"
     context = _recipient_context(campaign, run, one, contact="")
@@ -94,9 +92,9 @@ def recipient(request: Any, access: Access, campaign_id: UUID, number: int, reci
 
 @require_POST
 @project_view(Right.SEE_CONTACTS)
-def reveal(request: Any, access: Access, campaign_id: UUID, number: int, recipient_id: int) -> HttpResponse:
+def reveal(request: Any, access: Access, campaign_id: UUID, run_number: int, recipient_id: int) -> HttpResponse:
     """The same with the whole number, once it is recorded who saw whose."""
-    campaign, run = _fetch(access, campaign_id, number)
+    campaign, run = _fetch(access, campaign_id, run_number)
     one = detail.fetch_recipient(run, recipient_id)
     record(
         Action.PROFILE_SEEN,
@@ -131,9 +129,9 @@ def _recipient_context(campaign: Campaign, run: Run, one: Any, contact: str) -> 
 # -- All of them ------------------------------------------------------------------------------------------------------
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Right.EXPORT)
-def export_run(request: Any, access: Access, campaign_id: UUID, number: int) -> HttpResponseBase:
+def export_run(request: Any, access: Access, campaign_id: UUID, run_number: int) -> HttpResponseBase:
     """A run's people as CSV, once a reason is given; recorded with their number before the first byte leaves."""
-    campaign, run = _fetch(access, campaign_id, number)
+    campaign, run = _fetch(access, campaign_id, run_number)
     whole = access.may(Right.SEE_CONTACTS)
     form = ExportForm(request.POST if request.method == "POST" else None)
     if request.method != "POST" or not form.is_valid():

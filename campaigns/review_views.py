@@ -69,7 +69,7 @@ def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown]
         "nav": "campaign_new" if campaign.launched_at is None else "campaigns",
         "problems": refused if refused is not None else at_fields(campaign, found),
         "plan": plan,
-        "bands": list(bands(plan)) if plan else [],
+        "bands": list(bands(plan.funnel)) if plan else [],
         "age": age_of(campaign, rules),
         "rules": rules,
         "forecast": forecast_of(campaign, plan, now),

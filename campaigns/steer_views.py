@@ -57,10 +57,10 @@ def resume(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 # -- Acts that ask first ----------------------------------------------------------------------------------------------
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Right.LAUNCH)
-def cancel(request: Any, access: Access, campaign_id: UUID, number: int) -> HttpResponse:
+def cancel(request: Any, access: Access, campaign_id: UUID, run_number: int) -> HttpResponse:
     """발송 취소: ends a run; whoever wasn't handed over yet is left out."""
     one = detail.fetch(access, campaign_id)
-    run = detail.fetch_run(access, one, number)
+    run = detail.fetch_run(access, one, run_number)
     counted = tally_of(run)
     left, handed = counted.not_handed, counted.handed
     if request.method == "POST":
@@ -78,7 +78,7 @@ def cancel(request: Any, access: Access, campaign_id: UUID, number: int) -> Http
     text = _("취소한 회차는 다시 시작할 수 없고, 복제해서 새로 보낼 수 있습니다.")
     if handed:
         text = _("이미 넘긴 %(n)s명은 되돌릴 수 없습니다.") % {"n": f"{handed:,}"} + " " + text
-    address = reverse("campaigns:cancel", args=[access.project.id, one.pk, number])
+    address = reverse("campaigns:cancel", args=[access.project.id, one.pk, run_number])
     return _ask(request, one, address, title, text, button, keep=_("계속 보내기"))
 
 
@@ -101,10 +101,10 @@ def end(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @project_view(Right.LAUNCH)
-def send_again(request: Any, access: Access, campaign_id: UUID, number: int) -> HttpResponse:
+def send_again(request: Any, access: Access, campaign_id: UUID, run_number: int) -> HttpResponse:
     """실패 재발송: to those who failed for a passing fault, once for each run."""
     one = detail.fetch(access, campaign_id)
-    run = detail.fetch_run(access, one, number)
+    run = detail.fetch_run(access, one, run_number)
     people = tally_of(run).retriable
     if request.method == "POST":
         if request.POST.get("people", "") != str(people):
@@ -117,7 +117,7 @@ def send_again(request: Any, access: Access, campaign_id: UUID, number: int) -> 
     shown = f"{people:,}"
     text = _("전원 꺼짐이나 통신사 오류처럼 잠시 뒤에는 받을 수 있는 실패입니다. 회차마다 한 번만 다시 보낼 수 있고, "
              "보낸 만큼 비용이 듭니다.")  # fmt: skip
-    address = reverse("campaigns:send_again", args=[access.project.id, one.pk, number])
+    address = reverse("campaigns:send_again", args=[access.project.id, one.pk, run_number])
     title = _("실패한 %(n)s명에게 다시 보낼까요?") % {"n": shown}
     return _ask(
         request, one, address, title, text, _("실패 재발송 %(n)s명") % {"n": shown}, danger=False, people=people

@@ -28,7 +28,7 @@ of_a_campaign: list[URLPattern | URLResolver] = [
     path("menu", views.menu, name="menu"),
     path("live", views.live, name="live"),
     path("runs", views.run_list, name="runs"),
-    path("runs/<int:number>/", include(of_a_run)),
+    path("runs/<int:run_number>/", include(of_a_run)),
     path("pause", steer_views.pause, name="pause"),
     path("resume", steer_views.resume, name="resume"),
     path("end", steer_views.end, name="end"),

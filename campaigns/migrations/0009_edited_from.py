@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('campaigns', '0008_results'),
+        ("campaigns", "0008_results"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='campaign',
-            name='edited_from',
+            model_name="campaign",
+            name="edited_from",
             field=models.CharField(blank=True, max_length=32),
         ),
     ]

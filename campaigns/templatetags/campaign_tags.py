@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -93,13 +92,6 @@ def before(distance: timedelta) -> str:
         return ngettext("발송 %(n)d분 전에 읽음", "발송 %(n)d분 전에 읽음", minutes) % {"n": minutes}
     hours = minutes // 60
     return ngettext("발송 %(n)d시간 전에 읽음", "발송 %(n)d시간 전에 읽음", hours) % {"n": hours}
-
-
-@register.filter
-def won(amount: Decimal) -> str:
-    """175,266원"""
-    whole = amount == amount.to_integral_value()
-    return _("%(amount)s원") % {"amount": f"{amount:,.0f}" if whole else f"{amount:,.1f}"}
 
 
 @register.simple_tag

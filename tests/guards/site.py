@@ -13,6 +13,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from campaigns.models import CampaignState
 from notifly_console.tenancy.models import Invitation, Member, Role
 from tests import factories
 
@@ -81,7 +82,11 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
     key = factories.pushed(cohort)
     template_id = f"KA01TP{number}"
     factories.listing(factories.sender(project), template_id)
-    campaign = factories.campaign(project, name=f"캠페인 {number}", cohort=cohort)
+    # Launched and stopped: it has both a page of its own and one where it is written.
+    campaign = factories.campaign(
+        project, name=f"캠페인 {number}", cohort=cohort, state=CampaignState.INACTIVE, launched_at=timezone.now()
+    )
+    run = factories.trial(campaign, number)
     return {
         "project_id": project.id,
         "member_id": member.pk,
@@ -91,7 +96,8 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         "campaign_id": campaign.pk,
         "group_id": factories.group(project, f"유저 그룹 {number}").pk,
         "picture_id": factories.picture(project).pk,
-        "run_number": factories.trial(campaign, number).number,
+        "run_number": run.number,
+        "recipient_id": run.recipients.get().pk,
         "template_id": template_id,
         "key_id": key.pk,
     }
