@@ -18,7 +18,7 @@ from campaigns.funnel import reason_of
 from campaigns.message import content_of
 from campaigns.models import Campaign
 from campaigns.schedule import When
-from cohorts.models import LIVE, Cohort, Pull, PullState, Refresh
+from cohorts.models import LIVE, Cohort, Pull, PullState, Refresh, UserGroup
 from integrations import senders
 from integrations.messaging import Channel
 from notifly_console.tenancy.access import Access, Right
@@ -65,6 +65,7 @@ COLUMN_LABELS: dict[str, Any] = {
     "timing": _("발송 시점"),
     "audience_kind": _("발송 대상"),
     "cohort_id": _("코호트"),
+    "group_id": _("유저 그룹"),
     "upload_id": _("CSV 파일"),
     "message": _("메시지"),
     "kept": _("다른 채널의 메시지"),
@@ -100,6 +101,17 @@ def fresh_of(access: Access, campaign: Campaign) -> Fresh | None:
     )
 
 
+GROUPS_SHOWN = 300
+
+
+def groups_of(access: Access, campaign: Campaign) -> list[UserGroup]:
+    """The user groups to choose from, by name, the chosen one in any case."""
+    found = list(access.all(UserGroup).order_by("name_key", "pk")[:GROUPS_SHOWN])
+    if campaign.group is not None and campaign.group not in found:
+        found.append(campaign.group)
+    return found
+
+
 def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *, is_new: bool) -> dict[str, Any]:
     """All that the page shows, whatever is unfinished about the draft, but for its reach and the phone."""
     pills = channel_pills(senders.channels_of(listing))
@@ -117,6 +129,7 @@ def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *
         "zone_label": zone_label(access),
         "has_cohorts": access.all(Cohort).exists(),
         "fresh": fresh_of(access, campaign),
+        "groups": groups_of(access, campaign),
     }
     context |= part_context(access, campaign, is_new=is_new)
     return context | timing_context(campaign) | message_context(campaign, listing) | upload_context(campaign)

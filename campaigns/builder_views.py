@@ -30,13 +30,14 @@ from campaigns.builder import (
 )
 from campaigns.lacking import needed_fields
 from campaigns.message import content_of, is_ad
-from campaigns.models import Campaign
+from campaigns.models import AudienceKind, Campaign
 from campaigns.preview import preview_context
 from campaigns.problems import Shown, at_fields, live
 from campaigns.reach import reach_context
 from campaigns.readiness import problems_of
 from cohorts import choosing
 from cohorts import refresh as refreshing
+from cohorts.models import UserGroup
 from integrations import senders
 from integrations.messaging import Channel
 from notifly_console.audit.actions import Action
@@ -44,7 +45,7 @@ from notifly_console.audit.record import record
 from notifly_console.lib.text import stored
 from notifly_console.tenancy.access import Access, Right, project_view
 
-REACH = {"channel", "audience_kind", "cohort_id", "upload_id"}
+REACH = {"channel", "audience_kind", "cohort_id", "group_id", "upload_id"}
 """Columns that say whom it reaches."""
 
 
@@ -78,12 +79,21 @@ def edit(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
         return _save(request, access, campaign)
     if not campaign.is_editable:
         return redirect("campaigns:campaign", access.project.id, campaign.pk)
-    return _page(request, access, campaign)
+    return _page(request, access, campaign, **_brought(request, access, campaign))
+
+
+def _brought(request: Any, access: Access, campaign: Campaign) -> dict[str, Any]:
+    """Puts a group that was just saved for this campaign onto the page; the page saves it, since reading may not."""
+    key = request.GET.get("group", "")
+    if not key:
+        return {}
+    campaign.group, campaign.audience_kind = access.fetch(UserGroup, pk=key), AudienceKind.GROUP
+    return {"is_brought": True}
 
 
 def fetch(access: Access, campaign_id: UUID) -> Campaign:
     """The project's campaign. Raises Http404."""
-    return access.fetch(Campaign.objects.select_related("cohort", "upload", "project"), pk=campaign_id)
+    return access.fetch(Campaign.objects.select_related("cohort", "group", "upload", "project"), pk=campaign_id)
 
 
 def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200, **more: Any) -> HttpResponse:
@@ -153,6 +163,8 @@ def _then(
     request: Any, access: Access, campaign: Campaign, act: Act, done: Done, changed: set[str], listing: senders.Listing
 ) -> HttpResponse:
     """What the button asked for, now that the draft is saved."""
+    if act.name in ("new-group", "more-conditions"):
+        return _go(request, _group_address(access, campaign, act.name == "more-conditions"))
     if act.name == "leave":
         return _go(request, reverse("campaigns:list", args=[access.project.id]))
     wants_all = act.name == "review" or request.POST.get("checked") == "1"
@@ -186,6 +198,14 @@ def _then(
     for name, detail in _events(act, done, changed):
         trigger_client_event(response, name, detail, after="settle")
     return replace_url(response, reverse("campaigns:edit", args=[access.project.id, campaign.pk]))
+
+
+def _group_address(access: Access, campaign: Campaign, goes_on: bool) -> str:
+    """Where a user group is built for this campaign, and comes back from; on top of the chosen one or from nothing."""
+    query = {"next": reverse("campaigns:edit", args=[access.project.id, campaign.pk])}
+    if goes_on and campaign.group is not None:
+        query["from"] = campaign.group.pk.hex
+    return f"{reverse('cohorts:group_new', args=[access.project.id])}?{urlencode(query)}"
 
 
 def _events(act: Act, done: Done, changed: set[str]) -> Iterator[tuple[str, dict[str, str]]]:

@@ -1,9 +1,9 @@
 """Drafts: made with the first thing that is written down, saved at every step, never overwritten unseen.
 
-A draft may be as unfinished as it likes; whether it can go out is asked at the review. A save names the version that it
-was made on, and is one conditional UPDATE: of two pages that save on the same version, the second gets a `Conflict` with
-what the first one left, and keeps what was written in it. A page has no conflict with itself: each of its saves holds
-the whole form, so one whose answer got lost is simply followed by the next.
+A draft may be as unfinished as it likes; whether it can go out is asked at the review. A save names the version that
+it was made on, and is one conditional UPDATE: of two pages that save on the same version, the second gets a `Conflict`
+with what the first one left, and keeps what was written in it. A page has no conflict with itself: each of its saves
+holds the whole form, so one whose answer got lost is simply followed by the next.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ from notifly_console.tenancy.models import Project, User
 
 EDITABLE = (CampaignState.DRAFT, CampaignState.INACTIVE)
 COLUMNS = (
-    "name", "description", "channel", "timing", "audience_kind", "cohort_id", "upload_id", "message", "kept",
+    "name", "description", "channel", "timing", "audience_kind", "cohort_id", "group_id", "upload_id", "message",
+    "kept",
 )  # fmt: skip
 """What a person writes in the builder."""
 

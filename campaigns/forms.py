@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from campaigns import limits
 from campaigns.models import AudienceKind, Campaign, Picture, Upload
 from campaigns.schedule import timing_of
-from cohorts.models import Cohort
+from cohorts.models import Cohort, UserGroup
 from integrations.messaging import Channel
 from notifly_console.lib.text import stored
 from notifly_console.tenancy.access import Access
@@ -103,11 +103,9 @@ def _audience(campaign: Campaign, post: QueryDict, access: Access, refused: Refu
     kind = post.get("audience", "")
     if kind not in AudienceKind.values:
         kind = ""
-    if kind == AudienceKind.GROUP:
-        refused.add("audience", _("유저 그룹은 아직 발송 대상으로 고를 수 없습니다."))
-        kind = ""
     campaign.audience_kind = kind
     _cohort(campaign, post.get("cohort", ""), access, refused)
+    campaign.group = _object(UserGroup, post.get("group", ""), access)
     campaign.upload = _object(Upload, post.get("upload", ""), access)
 
 
