@@ -86,7 +86,7 @@ def take(project_id: UUID | str, source_id: int, *, seconds: float = TURN_SECOND
         try:
             with mine.beating(), few_collections():
                 _work(turn)
-                mine.release()
+                mine.release(attempts=0)  # Having nothing to do is no failure.
         except LeaseLost:
             log.info("road_taken_over")
             return

@@ -14,7 +14,6 @@ from integrations import inbox
 from integrations.models import InboundPage, InboundState
 
 ABANDONED_AFTER = timedelta(minutes=10)
-OVER = (PushState.APPLIED, PushState.SUPERSEDED)
 
 
 class OutOfPlace(Exception):
@@ -34,7 +33,7 @@ def place(cohort: Cohort, page: InboundPage) -> PushSession:
     session = _session_of(cohort, page)
     if not 1 <= said["page"] <= said["pages"]:
         raise _contradiction(session, "page_out_of_range")
-    if session.state == PushState.INCONSISTENT:
+    if session.state in (PushState.INCONSISTENT, PushState.SUPERSEDED):
         raise OutOfPlace("session_dropped", heals=True)  # What can be done about it was done when it was dropped.
     if session.state == PushState.ABANDONED:
         _reopen(session)
@@ -82,8 +81,7 @@ def _session_of(cohort: Cohort, page: InboundPage) -> PushSession:
     session_id = said["session"] or _nameless(cohort, page)
     known = PushSession.objects.filter(cohort=cohort, session_id=session_id, action=said["action"])
     last = known.order_by("-turn").first()
-    begins = last is None or last.state in OVER or (last.state == PushState.INCONSISTENT and said["page"] == 1)
-    if last is not None and not begins:
+    if last is not None and not _is_over(last, page):
         return last
     return PushSession.objects.create(
         cohort=cohort,
@@ -98,6 +96,16 @@ def _session_of(cohort: Cohort, page: InboundPage) -> PushSession:
         began_at=page.received_at,
         last_page_at=page.received_at,
     )
+
+
+def _is_over(session: PushSession, page: InboundPage) -> bool:
+    """Whether a page under the session's id is the beginning of another series. What comes soon after a pull took its
+    place is a straggler; what follows a contradiction belongs to it, but for another first page."""
+    if session.state == PushState.SUPERSEDED:
+        return page.received_at - session.last_page_at > ABANDONED_AFTER
+    if session.state == PushState.INCONSISTENT:
+        return bool(page.envelope["page"] == 1)
+    return session.state == PushState.APPLIED
 
 
 def _nameless(cohort: Cohort, page: InboundPage) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from integrations.sandbox.accounts import PROJECT
 from integrations.sandbox.cohorts import Cohorts
 from integrations.sandbox.phones_page import PAGES
+from integrations.sandbox.pusher import PUSH_ROOMS
 from integrations.sandbox.solapi_control import SOLAPI_ROOMS
 from integrations.sandbox.wire import Answer, Asked, Unreadable, as_json, parameters
 from integrations.sandbox.world import World
@@ -170,6 +171,7 @@ def _clear_log(world: World, params: dict[str, Any]) -> Any:
 
 ROOMS: dict[tuple[str, str], Callable[[World, dict[str, Any]], Any]] = {
     **SOLAPI_ROOMS,
+    **PUSH_ROOMS,
     ("GET", "state"): _state,
     ("DELETE", "state"): _reset,
     ("GET", "faults"): _faults,

@@ -13,6 +13,7 @@ from integrations.sandbox.accounts import ACCOUNTS, EU_PROJECT, PROJECT, PROJECT
 from integrations.sandbox.cohorts import Cohorts, catalogue
 from integrations.sandbox.faults import FaultBook
 from integrations.sandbox.people import Crowd
+from integrations.sandbox.pusher import Pushes
 from integrations.sandbox.solapi_book import Book
 
 HOUR = 3600.0
@@ -300,6 +301,7 @@ class World:
             self.accounts: list[Account] = list(ACCOUNTS)
             self._populate()
             self.solapi = Book(self)
+            self.pushes = Pushes(self)
 
     def _populate(self) -> None:
         config = self.config

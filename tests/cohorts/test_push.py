@@ -448,6 +448,14 @@ def test_a_page_that_always_fails_is_given_up_and_the_rest_goes_on(pusher: Pushe
     assert visible() == users(1, 3)
 
 
+def test_waking_up_for_nothing_is_no_failure(pusher: Pusher) -> None:
+    pusher.sync([1], session="a")
+    for _ in range(push.MOST_ATTEMPTS + 2):
+        pusher.work()
+    pusher.sync([2], session="b", action="add_members")
+    assert visible() == users(1, 2)
+
+
 def test_a_database_that_fails_for_a_moment_costs_a_sweep(pusher: Pusher, monkeypatch: Any) -> None:
     pusher.push([1])
     real = sessions.place
