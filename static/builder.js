@@ -127,6 +127,14 @@
     }
   });
 
+  // ── The phone: a save draws it anew for the person and the message that were asked for last ───────────────────────
+  let wanted = "";
+  document.addEventListener("htmx:configRequest", (event) => {
+    const asker = event.detail.elt;
+    if (asker.matches("#preview a")) wanted = new URL(asker.getAttribute("hx-get"), location.href).search;
+    else if (asker.id === "preview" && wanted) event.detail.path = new URL(event.detail.path, location.href).pathname + wanted;
+  });
+
   // ── Problems: a field whose place for them is filled is invalid ────────────────────────────────────────────────────
   // Each answer to a save brings all that there are.
   document.addEventListener("htmx:beforeSwap", (event) => {
@@ -146,11 +154,27 @@
   // ── Saving: whatever was typed since the last save that got through is unsaved ─────────────────────────────────────
   let unsaved = false;
   let timer = 0;
-  document.addEventListener("input", (event) => {
-    if (event.target.form === form()) unsaved = true;
-  });
+  const touched = new Set(); // ids of what was written since the last save was sent
+  for (const kind of ["input", "change"]) {
+    document.addEventListener(kind, (event) => {
+      if (event.target.form !== form()) return;
+      unsaved = true;
+      touched.add(event.target.id);
+    });
+  }
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt === form()) unsaved = false;
+    if (!form() || !form().contains(event.detail.elt) || event.detail.requestConfig.verb !== "post") return;
+    unsaved = false;
+    touched.clear();
+  });
+  // What is written while an answer is under way outlives the part that the answer brings anew.
+  document.addEventListener("htmx:oobBeforeSwap", (event) => {
+    for (const field of event.detail.fragment.querySelectorAll("input, select, textarea")) {
+      const now = touched.has(field.id) && $(field.id);
+      if (!now || field.type === "file") continue;
+      if (field.type === "radio" || field.type === "checkbox") field.checked = now.checked;
+      else if (field.tagName !== "SELECT" || [...field.options].some((one) => one.value === now.value)) field.value = now.value;
+    }
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (!form() || event.detail.elt !== form()) return;
