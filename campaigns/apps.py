@@ -10,6 +10,7 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from campaigns import arrows, reconcile  # noqa: F401 -- `reconcile` says that it wants to know of reports
+        # `reconcile` says that it wants to know of reports, `audit_words` how facts are called.
+        from campaigns import arrows, audit_words, reconcile  # noqa: F401
 
         post_migrate.connect(arrows.install, sender=self, dispatch_uid="campaigns.arrows")

@@ -9,6 +9,7 @@ class CohortsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from cohorts import audit_words  # noqa: F401 -- registers itself
         from cohorts.push import TAKE
         from integrations.inbox import handled_by
         from integrations.models import InboundKind

@@ -9,4 +9,4 @@ class IntegrationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from integrations import checks  # noqa: F401 -- registers itself
+        from integrations import audit_words, checks  # noqa: F401 -- both register themselves

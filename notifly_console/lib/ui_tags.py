@@ -122,6 +122,14 @@ def at(moment: datetime | None) -> SafeString:
     return format_html('<time datetime="{}">{}</time>', timezone.localtime(moment).isoformat(), exact(moment))
 
 
+@register.simple_tag
+def zone(project: Any) -> str:
+    """A project's time zone by its name, with what clocks call it now: Asia/Seoul (KST, UTC+09:00)."""
+    now = timezone.now().astimezone(project.zone)
+    offset = now.strftime("%z")
+    return f"{project.time_zone} ({now.tzname()}, UTC{offset[:3]}:{offset[3:5]})"
+
+
 @register.simple_tag(takes_context=True)
 def may(context: template.Context, right: str) -> bool:
     """Whether the signed-in person has `right` in the current project: `{% may "refresh" as may_refresh %}`."""

@@ -9,4 +9,5 @@ class TenancyConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from notifly_console.tenancy import account_events  # noqa: F401 -- connects what allauth tells to the audit log
+        # They connect what allauth tells to the audit log, and say how its facts are called.
+        from notifly_console.tenancy import account_events, audit_words  # noqa: F401

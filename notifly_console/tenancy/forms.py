@@ -10,6 +10,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from notifly_console.tenancy import zones
 from notifly_console.tenancy.models import Role, User
 
 NAME_LENGTH = 80
@@ -32,6 +33,18 @@ class ProjectForm(forms.Form):
     """A new project."""
 
     name = Name(label=_("프로젝트 이름"))
+
+
+class ProjectSettingsForm(ProjectForm):
+    """A project's name and the zone that its days and hours are meant in."""
+
+    time_zone = forms.CharField(label=_("시간대"), max_length=64)
+
+    def clean_time_zone(self) -> str:
+        name = str(self.cleaned_data["time_zone"])
+        if name not in zones.names():
+            raise ValidationError(_("목록에 있는 시간대를 고르세요. 예: Asia/Seoul"), code="unknown")
+        return name
 
 
 class PersonForm(forms.Form):

@@ -97,6 +97,28 @@ def require_second_factor(access: Access, required: bool, request: HttpRequest) 
         )
 
 
+def change_project(access: Access, *, name: str, time_zone: str, request: HttpRequest) -> bool:
+    """Gives the project another name or time zone; False where it has both already."""
+    after: dict[str, Any] = {"name": name, "time_zone": time_zone}
+    with transaction.atomic():
+        project = Project.objects.select_for_update().get(pk=access.project.pk)
+        changed = {field: value for field, value in after.items() if value != getattr(project, field)}
+        if not changed:
+            return False
+        before = {field: getattr(project, field) for field in changed}
+        Project.objects.filter(pk=project.pk).update(**changed)
+        record(
+            Action.PROJECT_CHANGED,
+            project_id=project.id,
+            actor=access.user,
+            request=request,
+            target=name,
+            before=before,
+            after=changed,
+        )
+    return True
+
+
 def create_project(user: User, name: str, request: HttpRequest) -> Project:
     """A new project with its maker as owner."""
     with transaction.atomic():

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from notifly_console.tenancy import audit_page, join_views, member_views, views
+from notifly_console.tenancy import audit_page, join_views, member_views, project_views, views
 
 app_name = "tenancy"
 PROJECT = "projects/<hex:project_id>/"
@@ -15,6 +15,7 @@ urlpatterns = [
     path(PROJECT + "members/<int:member_id>/", member_views.member, name="member"),
     path(PROJECT + "members/<int:member_id>/role/", member_views.change_role, name="change_role"),
     path(PROJECT + "members/<int:member_id>/remove/", member_views.remove, name="remove_member"),
+    path(PROJECT + "settings/project/", project_views.edit_project, name="project"),
     path(PROJECT + "audit/", audit_page.audit_log, name="audit"),
     path("invitations/<str:token>/", join_views.join, name="join"),
     path("me/", views.mypage, name="mypage"),

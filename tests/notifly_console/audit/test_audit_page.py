@@ -1,12 +1,18 @@
 """The audit log: append-only, complete about accounts, and readable."""
 
+import ast
+import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
+from integrations.failures import sending, sentence
+from notifly_console.audit import words
 from notifly_console.audit.actions import Action
 from notifly_console.audit.models import Entry
 from notifly_console.audit.record import record
@@ -83,7 +89,7 @@ def test_entries_read_like_sentences_with_the_zone(world: Any, sign_in: Any, tim
     )
     record(Action.CREDENTIALS_ROTATED, project_id=world.id, count=1200)
     page = page_of(sign_in("admin"), world)
-    for words in (
+    for said in (
         "구성원 역할 변경",
         "뷰어 → 관리자",
         "x@x.example",
@@ -92,7 +98,44 @@ def test_entries_read_like_sentences_with_the_zone(world: Any, sign_in: Any, tim
         "시스템",
         "1,200",
     ):
-        assert words in page
+        assert said in page
+
+
+def test_codes_are_said_in_words(world: Any, sign_in: Any) -> None:
+    tested = {"project_id": world.id, "actor": world.people["owner"], "target": "mixpanel"}
+    record(Action.CONNECTION_TESTED, **tested, result="wrong_secret")
+    record(Action.CONNECTION_TESTED, **tested, result="out_of_balance")
+    record(Action.CONNECTION_TESTED, **tested, result="ok")
+    record(Action.CONNECTION_CHANGED, **tested, before={"region": "us"}, after={"region": "in"})
+    record(Action.CONNECTION_CHANGED, **tested, before={"phone_column": "$phone"}, after={"phone_column": "tel"})
+    record(Action.PROFILES_EXPORTED, **tested, what="joined", version=3, people=1200, refresh="0123")
+    record(Action.OPT_OUT_REMOVED, **tested, source="provider")
+    page = page_of(sign_in("admin"), world)
+    for said in (
+        str(sentence("wrong_secret").title), str(sending("out_of_balance").title), "정상", "US → India", "리전",
+        "phone_number_column", "$phone → tel", "들어온 사람", "1,200", "080 수신거부",
+    ):  # fmt: skip
+        assert said in page, said
+    for code in ("wrong_secret", "out_of_balance", "joined<", "phone_column<", "provider", "0123"):
+        assert code not in page, code
+
+
+def recorded_facts() -> set[str]:
+    """The names of all facts that a call of `record` in the sources writes."""
+    taken = set(inspect.signature(record).parameters)
+    found = set()
+    for room in ("campaigns", "cohorts", "integrations", "notifly_console"):
+        for source in (Path(settings.BASE_DIR) / room).rglob("*.py"):
+            for call in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and getattr(call.func, "id", "") in ("record", "_record", "_tell"):
+                    found |= {word.arg for word in call.keywords if word.arg}
+    return found - taken - {"before", "after"}
+
+
+def test_every_fact_that_is_recorded_has_a_name_for_people() -> None:
+    facts = recorded_facts()
+    assert {"result", "role", "whole_contacts"} <= facts
+    assert {fact for fact in facts if not words.is_named(fact)} == set()
 
 
 def test_another_projects_entries_arent_there(world: Any, sign_in: Any) -> None:
