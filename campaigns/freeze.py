@@ -141,6 +141,9 @@ def _make_ready(run: Run, mine: Claim) -> None:
     size = Recipient.objects.filter(run=run).count()
     if size == 0:
         raise _Skipped("nobody")
+    if run.expected_won is not None:
+        with senders.catalogue_of(run.project) as catalogue:
+            _look_at_money(run, catalogue)
     reached("before_sending")
     _let_go(run, mine, content, size)
 
@@ -219,6 +222,12 @@ def _look_at_provider(run: Run, content: Content, rules: Rules, catalogue: Catal
     if run.kind == RunKind.REGULAR and check(content, rules, facts_of(run.campaign, NOTHING_LISTED)):
         raise Stopped("content")
     picture_ids.upload(content, run.project, catalogue)
+
+
+def _look_at_money(run: Run, catalogue: Catalogue) -> None:
+    """Better nobody than half of them. Raises Stopped("out_of_balance")."""
+    if run.expected_won is not None and catalogue.balance().total < run.expected_won:
+        raise Stopped("out_of_balance")
 
 
 def _look_at_refusals(run: Run, catalogue: Catalogue) -> None:

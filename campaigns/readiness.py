@@ -13,6 +13,7 @@ from campaigns.facts import facts_of
 from campaigns.funnel import Plan
 from campaigns.message import check
 from campaigns.models import AudienceKind, Campaign, Freshness
+from campaigns.price import estimate
 from campaigns.rules import rules_of
 from campaigns.schedule import When, timing_of
 from campaigns.validate import Problem
@@ -43,7 +44,10 @@ def problems_of(
     made, troubles = _audience(campaign, expected_size, timing.kind == When.NOW, now)
     found += troubles
     content = content_of(campaign.channel, campaign.message)
-    found += check(content, rules_of(campaign.project), facts_of(campaign))
+    wrong = check(content, rules_of(campaign.project), facts_of(campaign))
+    found += wrong
+    if made is not None and not wrong:
+        found += _price(campaign, made, timing.kind == When.NOW)
     return found, made
 
 
@@ -96,3 +100,17 @@ def _freshness(campaign: Campaign, now: datetime) -> list[Problem]:
         return []
     text = _("코호트가 프로젝트 규칙(%(hours)s시간)보다 오래되었습니다. 리프레시한 뒤 시작하세요.")
     return [Problem("cohort", "stale", text % {"hours": rules.freshness_hours})]
+
+
+def _price(campaign: Campaign, made: Plan, is_now: bool) -> list[Problem]:
+    """By the provider's lists as they were last read; a run asks again before it begins."""
+    price = estimate(campaign, made)
+    worst = f"{price.worst_won:,.0f}"
+    if price.exceeds_ceiling:
+        text = _("최대 예상 비용 %(won)s원이 프로젝트 한도 %(ceiling)s원을 넘습니다.")
+        return [Problem("audience", "ceiling", text % {"won": worst, "ceiling": f"{price.ceiling_won:,}"})]
+    if is_now and price.exceeds_balance and price.balance is not None:
+        text = _("최대 예상 비용 %(won)s원보다 잔액 %(balance)s원이 적습니다. 충전하거나 발송 대상을 줄여 주세요.")
+        words = {"won": worst, "balance": f"{price.balance.total:,.0f}"}
+        return [Problem("audience", "out_of_balance", text % words)]
+    return []

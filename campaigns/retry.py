@@ -45,7 +45,8 @@ def retry_failures(run: Run, *, by: Any, request: HttpRequest | None = None) -> 
         size = _copy(run, made)
         if size == 0:
             raise CannotLaunch([Problem("run", "nobody", _("다시 보낼 수 있는 일시적 실패가 없습니다."))])
-        Run.objects.filter(pk=made.pk).update(size=size, channel=run.channel, message=run.message)
+        same = {"channel": run.channel, "message": run.message, "unit_prices": run.unit_prices}
+        Run.objects.filter(pk=made.pk).update(size=size, **same)
         history.note(campaign, "retried", run=made, by=getattr(by, "email", ""), size=size, of=run.number)
         record(
             Action.RUN_RETRIED,

@@ -79,6 +79,8 @@ class Provider:
         self.most_at_once = 10_000
         self.can_recall = True
         self.is_connected = True
+        self.lists: Listing | None = None
+        """What it offered when it was last asked; None: it never was."""
         self.nudged: list[tuple[str, dict[str, Any]]] = []
         """Whom the code under test would have woken."""
 
@@ -236,7 +238,7 @@ def connect(account: Provider, monkeypatch: Any) -> None:
         return InProcessCatalogue(account)
 
     def listing(project: Any) -> Listing:
-        return Listing(problem="" if account.is_connected else "not_connected")
+        return account.lists or Listing(problem="" if account.is_connected else "not_connected")
 
     monkeypatch.setattr(senders, "is_connected", lambda project: account.is_connected)
     monkeypatch.setattr(senders, "listing", listing)

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection, connections
@@ -27,7 +28,8 @@ from campaigns.models import (
 )
 from cohorts import facets
 from cohorts.models import Cohort, Profile, Refresh, RefreshState
-from integrations.messaging import NotTaken, Stopped
+from integrations.messaging import Balance, Kind, NotTaken, SenderNumber, Stopped
+from integrations.senders import Listing
 from notifly_console.audit.actions import Action
 from notifly_console.audit.models import Entry
 from notifly_console.tenancy.models import User
@@ -170,6 +172,50 @@ def test_without_a_sender_nothing_is_launched(draft, by, account):
     with pytest.raises(CannotLaunch) as error:
         start(draft, by)
     assert "not_connected" in codes(error)
+
+
+def priced(account, won, balance=1_000_000):
+    """The provider's lists were read: each message costs `won`."""
+    account.money = Decimal(balance)
+    account.lists = Listing(
+        profiles=(),
+        numbers=(SenderNumber("0212345678"),),
+        balance=Balance(Decimal(balance)),
+        prices=dict.fromkeys(Kind, Decimal(won)),
+        fetched_at=timezone.now(),
+    )
+
+
+def test_what_may_cost_more_than_the_project_allows_is_not_launched(draft, by, account):
+    priced(account, 10)
+    Rules.objects.create(project=draft.project, ceiling_won=49)
+    with pytest.raises(CannotLaunch) as error:
+        start(draft, by)
+    assert codes(error) == ["ceiling"]
+    Rules.objects.update(ceiling_won=50)
+    assert start(draft, by).state == CampaignState.ACTIVE
+
+
+def test_what_there_is_no_money_for_is_not_launched(draft, by, account):
+    priced(account, 10, balance=49)
+    with pytest.raises(CannotLaunch) as error:
+        start(draft, by)
+    assert codes(error) == ["out_of_balance"]
+
+
+def test_money_that_was_spent_since_stops_the_run_before_anybody_is_sent_to(draft, by, account):
+    priced(account, 10)
+    start(draft, by)
+    account.money = Decimal(49)
+    run = prepared(Run.objects.get())
+    assert Campaign.objects.get().brake == "out_of_balance"
+    assert run.state == RunState.FREEZING
+    account.money = Decimal(50)
+    launch.resume(Campaign.objects.get(), by=by)
+    settle(prepared(run))
+    assert sending.counts(run) == {R.DELIVERED: 5}
+    run.refresh_from_db()
+    assert (run.expected_won, run.unit_prices) == (50, {"sms": "10"})
 
 
 @pytest.mark.postgres
