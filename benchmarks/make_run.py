@@ -21,7 +21,7 @@ from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET  # n
 from notifly_console.tenancy.models import Project  # noqa: E402
 
 MESSAGE = {
-    "sender": "0215881234",
+    "sender": "15881234",
     "kind": "lms",
     "is_ad": False,
     "title": "주문하신 상품이 도착했습니다",
