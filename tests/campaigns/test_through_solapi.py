@@ -222,14 +222,6 @@ FAULTS = (
     *("reset_before", "html_503", "done_then_cut", "done_then_500", "half_done_then_cut"),
     *("wrong_shape", "malformed"),
 )
-    "reset_before",
-    "html_503",
-    "done_then_cut",
-    "done_then_500",
-    "half_done_then_cut",
-    "wrong_shape",
-    "malformed",
-)
 
 
 @pytest.mark.parametrize("kind", FAULTS)
