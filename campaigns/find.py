@@ -50,6 +50,11 @@ class RecipientRow:
         return COLOURS.get(RecipientState(self.recipient.state), "")
 
     @property
+    def dot(self) -> str:
+        """The mark of a line of history."""
+        return {"green": "ok", "red": "bad", "yellow": "unknown", "blue": "wait"}.get(self.colour, "main")
+
+    @property
     def at(self) -> datetime | None:
         """When what their state says happened."""
         return self.recipient.settled_at or self.recipient.handed_at

@@ -29,7 +29,6 @@ from campaigns.models import (
     Campaign,
     CampaignState,
     Freshness,
-    OptOutSource,
     Recipient,
     Rules,
     Run,
@@ -233,7 +232,7 @@ def _look_at_money(run: Run, catalogue: Catalogue) -> None:
 def _look_at_refusals(run: Run, catalogue: Catalogue) -> None:
     """The provider's own opt-out list, before any advertising."""
     try:
-        optouts.keep(run.project, catalogue.opt_outs(), OptOutSource.PROVIDER)
+        optouts.take_over(run.project, catalogue)
     except NotTaken as error:
         raise _Waits("opt_outs", max(_pause(run), error.retry_after or 0)) from error
 

@@ -84,6 +84,21 @@ class OptOut(models.Model):
         return str(self.pk)
 
 
+class OptOutPull(models.Model):
+    """When the provider's opt-out list was last taken over."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="+", primary_key=True)
+    pulled_at = models.DateTimeField(null=True)
+    seen = models.PositiveIntegerField(default=0)
+    """How many numbers it had."""
+    problem = models.CharField(max_length=32, blank=True)
+    """Why the last try failed, a code of `failures.sending`; "" when it didn't."""
+    tried_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return str(self.project_id)
+
+
 class Upload(models.Model):
     """A CSV file as an audience: its rows with a usable number, and why the others were left out."""
 

@@ -6,6 +6,7 @@ each advertisement) and from single answers of the provider (`record_refusal`). 
 back shorter is no sign that somebody wants advertising again.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from uuid import UUID
 import structlog
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 
 from campaigns.files import PHONE_COLUMN, BadFile, Rows, column_names, masked_cell, phone_place
-from campaigns.models import OptOut, OptOutSource
+from campaigns.models import OptOut, OptOutPull, OptOutSource
 from integrations import senders
+from integrations.messaging import Catalogue, SendError
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
 from notifly_console.celery import app
@@ -32,6 +35,7 @@ log = structlog.get_logger(__name__)
 PULL = app.signature("campaigns.pull_opt_outs")
 AT_ONCE = 1_000
 EXAMPLES = 1_000
+FOUND_SHOWN = 50
 
 
 class BadNumber(Exception):
@@ -52,6 +56,16 @@ def numbers(project_id: UUID, phones: Collection[str]) -> set[str]:
     for some in _some(phones):
         found.update(OptOut.objects.filter(project_id=project_id, phone__in=some).values_list("phone", flat=True))
     return found
+
+
+def find(project: Project, text: str) -> list[OptOut]:
+    """Rows of a number in any spelling, or of all that end with these four digits: the first FOUND_SHOWN, the newest
+    first. A list that masks its numbers answers no other question about them."""
+    rows = OptOut.objects.filter(project=project).order_by("-pk")
+    if re.fullmatch(r"[0-9]{4}", text.strip()):
+        return list(rows.filter(phone__endswith=text.strip())[:FOUND_SHOWN])
+    e164, _raw, _reason = normalise(text)
+    return list(rows.filter(phone=e164)) if e164 else []
 
 
 def digits_by_source(project_id: UUID) -> dict[int, str]:
@@ -125,13 +139,14 @@ def _cells(rows: Rows) -> Iterator[tuple[int, str]]:
         raise BadFile("no_rows")
 
 
-def remove(row: OptOut, *, actor: Any = None, request: HttpRequest | None = None) -> None:
-    """Takes a number off the list: advertising may reach it again, if its owner consented. The log keeps who did."""
+def remove(row: OptOut, *, reason: str = "", actor: Any = None, request: HttpRequest | None = None) -> None:
+    """Takes a number off the list: advertising may reach it again, if its owner consented. The log keeps who did it and
+    why."""
     with transaction.atomic():
         deleted, _by_model = OptOut.objects.filter(pk=row.pk).delete()
         if deleted:
-            source = str(row.source)
-            record(Action.OPT_OUT_REMOVED, project_id=row.project_id, actor=actor, request=request, source=source)
+            details = {"source": str(row.source)} | ({"reason": reason} if reason else {})
+            record(Action.OPT_OUT_REMOVED, project_id=row.project_id, actor=actor, request=request, **details)
 
 
 def keep(
@@ -155,8 +170,22 @@ def keep(
 def pull_from_provider(project: Project) -> tuple[int, int]:
     """Takes over who refused at the provider's 080 service: how many, and how many of them are new. Raises NotTaken,
     Stopped (as `senders.catalogue_of`)."""
-    with senders.catalogue_of(project) as catalogue:
-        return keep(project, catalogue.opt_outs(), OptOutSource.PROVIDER)
+    try:
+        with senders.catalogue_of(project) as catalogue:
+            return take_over(project, catalogue)
+    except SendError as error:
+        tried = {"problem": error.code[:32], "tried_at": timezone.now()}
+        OptOutPull.objects.update_or_create(project=project, defaults=tried)
+        raise
+
+
+def take_over(project: Project, catalogue: Catalogue) -> tuple[int, int]:
+    """The same from an account that is open already."""
+    seen, new = keep(project, catalogue.opt_outs(), OptOutSource.PROVIDER)
+    now = timezone.now()
+    done = {"pulled_at": now, "tried_at": now, "seen": seen, "problem": ""}
+    OptOutPull.objects.update_or_create(project=project, defaults=done)
+    return seen, new
 
 
 def pull_all() -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from campaigns.models import CampaignState
+from campaigns.models import CampaignState, OptOut
 from notifly_console.tenancy.models import Invitation, Member, Role
 from tests import factories
 
@@ -98,6 +98,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         "picture_id": factories.picture(project).pk,
         "run_number": run.number,
         "recipient_id": run.recipients.get().pk,
+        "opt_out_id": OptOut.objects.create(project=project, phone="+821022223333", source="own").pk,
         "template_id": template_id,
         "key_id": key.pk,
     }

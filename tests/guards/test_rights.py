@@ -62,8 +62,8 @@ OUTSIDE = {
 }
 MISSING = {"project_id": None, "member_id": 987654321, "invitation_id": None, "source_id": 987654321,
            "profile_id": 987654321, "campaign_id": None, "picture_id": None, "run_number": 987654321,
-           "recipient_id": 987654321, "template_id": "KA01TPnobodys", "key_id": 987654321,
-           "group_id": None}  # fmt: skip
+           "recipient_id": 987654321, "opt_out_id": 987654321, "template_id": "KA01TPnobodys",
+           "key_id": 987654321, "group_id": None}  # fmt: skip
 
 EVERY_ADDRESS = list(every_address())
 FOR_MACHINES = [address for address in EVERY_ADDRESS if OUTSIDE.get(address.name) == MACHINES]
