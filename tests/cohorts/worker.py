@@ -22,3 +22,14 @@ def work(refresh_id: str, mixpanel: str, checkpoint: str, page_size: int) -> Non
     importlib.reload(checkpoints)
     pulls.BATCH_PAGES, pulls.PAGE_SIZE = 1, page_size
     refresh.run(refresh_id)
+
+
+def take_pushed(project_id: str, subject: int, checkpoint: str) -> None:
+    """Takes what was pushed, a page at a time, and dies at the checkpoint."""
+    from cohorts import push
+
+    os.environ.update(CONSOLE_CHECKPOINTS="may_kill", CONSOLE_CHECKPOINT=checkpoint)
+    importlib.reload(checkpoints)
+    push.reached = checkpoints.reached
+    push.READ_AT_ONCE = 1
+    push.take(project_id, subject)
