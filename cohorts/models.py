@@ -668,14 +668,29 @@ class Drift(models.Model):
         return f"{self.cohort_id} +{self.only_pulled_count} -{self.only_pushed_count}"
 
 
+class Road(models.TextChoices):
+    PULLED = "pulled", _("풀")
+    PUSHED = "pushed", _("푸시")
+
+
+class DriftKind(models.TextChoices):
+    """Why somebody is on one road only (`cohorts/drift.py` says what each means)."""
+
+    NO_PROFILE = "no_profile", _("콘솔에 없는 유저")
+    UNFINISHED = "unfinished", _("끝나지 않은 세션에 들어 있던 유저")
+    PAGE_LOST = "page_lost", _("빠진 쪽에 있었을 유저")
+    NOT_SYNCED = "not_synced", _("아직 푸시되지 않은 유저")
+    LOST_ACK = "lost_ack", _("확인 응답이 유실된 뒤 나간 유저")
+    LEFT_UNSAID = "left_unsaid", _("나갔다는 알림이 없는 유저")
+
+
 class DriftPart(models.Model):
     """Those of one side of a drift who are there for one reason. The parts of a side are the side."""
 
     drift = models.ForeignKey(Drift, on_delete=models.CASCADE, related_name="parts")
-    only = models.CharField(max_length=6)
-    """The road that had them: "pulled" or "pushed"."""
-    kind = models.CharField(max_length=16)
-    """`cohorts/drift.py` has the words."""
+    only = models.CharField(max_length=6, choices=Road.choices)
+    """The road that had them."""
+    kind = models.CharField(max_length=16, choices=DriftKind.choices)
     people = models.BinaryField()
     count = models.BigIntegerField()
     without_phone = models.BigIntegerField()
@@ -684,7 +699,7 @@ class DriftPart(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["drift", "only", "kind"], name="drift_part_once"),
-            models.CheckConstraint(condition=Q(only__in=["pulled", "pushed"]), name="drift_part_of_a_road"),
+            models.CheckConstraint(condition=Q(only__in=Road.values), name="drift_part_of_a_road"),
         ]
 
     def __str__(self) -> str:

@@ -12,9 +12,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from cohorts import identity, sessions
+from cohorts import drift, identity, sessions
 from cohorts.membership import dumped, loaded
-from cohorts.models import Drift, Pull, PushAction, PushRoad, PushSession, PushState
+from cohorts.models import Pull, PushAction, PushRoad, PushSession, PushState
 from cohorts.reach import reach_of
 
 
@@ -37,28 +37,13 @@ def meet(project_id: UUID, pull: Pull, found: BitMap64, reach: dict[str, Any]) -
     for session in later.order_by("first_seq"):
         people = identity.resolved(project_id, loaded(session.members), since=session.began_at)
         members = changed(members, session.action, people)
-    _note_drift(pull, len(known), members, loaded(road.members))
+    drift.note(pull, road, pulled=len(known), members=members)
     sessions.supersede(pull.cohort_id, pull.arrivals)
     road.members, road.size = dumped(members), len(members)
     road.pulled_seq, road.full_at = pull.arrivals, timezone.now()
     road.wants_full_at, road.wants_full_why = None, ""
     road.save(update_fields=["members", "size", "pulled_seq", "full_at", "wants_full_at", "wants_full_why"])
     return members, reach if members == found else reach_of(members)
-
-
-def _note_drift(pull: Pull, pulled: int, members: BitMap64, believed: BitMap64) -> None:
-    """Also where nothing differs: that is what one wants to read."""
-    only_pulled, only_pushed = members - believed, believed - members
-    Drift.objects.create(
-        cohort_id=pull.cohort_id,
-        refresh_id=pull.refresh_id,
-        pulled=pulled,
-        pushed=len(believed),
-        only_pulled=dumped(only_pulled),
-        only_pushed=dumped(only_pushed),
-        only_pulled_count=len(only_pulled),
-        only_pushed_count=len(only_pushed),
-    )
 
 
 def want_full(cohort_id: int, why: str) -> bool:

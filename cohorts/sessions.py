@@ -8,7 +8,9 @@ from datetime import timedelta
 
 from django.db.models import F, Q
 from django.utils import timezone
+from pyroaring import BitMap64
 
+from cohorts.membership import dumped, loaded
 from cohorts.models import OPEN_SESSIONS, Cohort, PushPage, PushSession, PushState
 from integrations import inbox
 from integrations.models import InboundPage, InboundState
@@ -63,9 +65,11 @@ def drop(session: PushSession, state: PushState, why: str) -> None:
     """Ends a session that isn't applied: its pages are dropped, and new again should they come again."""
     pages = InboundPage.objects.filter(pk__in=session.page_rows.values("inbound_id"))
     inbox.settle(pages, InboundState.DROPPED, why)
+    # Who was on its pages: should a pull find them missing, it can say why.
+    session.members = dumped(BitMap64().union(*map(loaded, session.page_rows.values_list("members", flat=True))))
     session.page_rows.all().delete()
     session.state, session.why, session.finished_at = state, why, timezone.now()
-    session.save(update_fields=["state", "why", "finished_at"])
+    session.save(update_fields=["state", "why", "finished_at", "members"])
 
 
 def supersede(cohort_id: int, until: int) -> None:
@@ -132,7 +136,8 @@ def _contradiction(session: PushSession, why: str) -> OutOfPlace:
 def _reopen(session: PushSession) -> None:
     """More of an abandoned session has come. What came of it before was dropped whole, and must come again."""
     session.state, session.why, session.finished_at, session.pages_here = PushState.GATHERING, "", None, 0
-    session.save(update_fields=["state", "why", "finished_at", "pages_here"])
+    session.members = b""
+    session.save(update_fields=["state", "why", "finished_at", "pages_here", "members"])
 
 
 def _begin_again(session: PushSession, page: InboundPage) -> None:

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from cohorts import groups, phone_moves, retain
+from cohorts import drift, groups, phone_moves, retain
 from cohorts import push as pushing
 from cohorts import refresh as refreshing
 
@@ -24,6 +24,7 @@ def prune() -> None:
     """Forgets versions and refreshes that are past their time."""
     retain.prune()
     phone_moves.prune()
+    drift.prune()
     refreshing.prune()
 
 

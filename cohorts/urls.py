@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from cohorts import group_views, profile_views, push_views, version_views, views
+from cohorts import drift_views, group_views, profile_views, push_views, version_views, views
 
 app_name = "cohorts"
 
@@ -14,6 +14,8 @@ of_a_cohort = [
     path("accept", views.accept, name="accept"),
     path("discard", views.discard, name="discard"),
     path("export", views.export, name="export"),
+    path("roads/", drift_views.two_roads, name="two_roads"),
+    path("roads/people/<slug:what>", drift_views.drift_people, name="drift_people"),
     path("undo", version_views.undo, name="undo"),
     path("versions/", version_views.versions, name="versions"),
     path("versions/compare", version_views.compare_versions, name="compare"),

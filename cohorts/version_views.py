@@ -15,7 +15,7 @@ from cohorts.export import lines
 from cohorts.forms import CompareForm, DifferenceExportForm, UndoForm
 from cohorts.models import Cohort
 from cohorts.undo import NothingBefore, undo_last
-from cohorts.views import HtmxRequest, after_act
+from cohorts.views import HtmxRequest, after_act, offset_of
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
 from notifly_console.tenancy.access import Access, Right, project_view
@@ -67,7 +67,7 @@ def _difference(one: Cohort, older: int, newer: int) -> compare.Difference:
 
 
 def _difference_answer(request: HtmxRequest, one: Cohort, found: compare.Difference, **more: Any) -> HttpResponse:
-    offsets = {name: _offset(request.GET.get(name, "")) for name in found.sets}
+    offsets = {name: offset_of(request.GET.get(name, "")) for name in found.sets}
     asked: dict[str, detail.Asked] = {
         name: (people, offsets[name], compare.PEOPLE_SHOWN) for name, people in found.sets.items()
     }
@@ -76,10 +76,6 @@ def _difference_answer(request: HtmxRequest, one: Cohort, found: compare.Differe
     context = {"nav": "cohorts", "cohort": one, "difference": found, "parts": parts, **more}
     is_dialog = request.htmx and request.htmx.target == "dialogs"
     return render(request, "cohorts/_difference_dialog.html" if is_dialog else "cohorts/difference.html", context)
-
-
-def _offset(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else 0
 
 
 @require_safe
@@ -92,7 +88,7 @@ def difference_people(
     found = _difference(one, older, newer)
     if what not in found.sets:
         raise Http404
-    offset = _offset(request.GET.get("offset", ""))
+    offset = offset_of(request.GET.get("offset", ""))
     if not request.htmx:
         address = redirect("cohorts:difference", access.project.id, source_id, older, newer)
         address["Location"] += f"?{what}={offset}#people-{what}"

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
-from cohorts import compare, detail, forewarn, membership, push_queries
+from cohorts import compare, detail, drift, forewarn, membership, push_queries
 from cohorts import refresh as refreshing
 from cohorts.export import lines
 from cohorts.forms import DecisionForm, ExportForm, FindForm
@@ -164,6 +164,11 @@ def _version(key: int | None) -> Snapshot | None:
 _SETS = ("members", "joined", "left", "held_joined", "held_left")
 
 
+def offset_of(text: str) -> int:
+    """From which place on a list of people is asked for; 0 for anything that is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else 0
+
+
 def _offsets(params: QueryDict) -> dict[str, int]:
     found = {name: params.get(name, "") for name in _SETS}
     return {name: int(text) for name, text in found.items() if text.isdecimal() and len(text) < 12}
@@ -204,6 +209,7 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "export_sets": _export_sets(current) if current else [],
         "push": push_queries.pushed(one),
         "drift": push_queries.last_drift(one),
+        "roads": drift.two_roads_of(one),
     } | _run_context(one, now)
 
 

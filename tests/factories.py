@@ -307,3 +307,20 @@ def group(project: Project, name: str = "단골", **fields: Any) -> Any:
 
     fields.setdefault("definition", {"segments": [[{"kind": "contact", "what": "phone", "has": True}]], "filters": []})
     return UserGroup.objects.create(project=project, name=name, name_key=name.lower()[:100], **fields)
+
+
+def drift(of: Cohort, ids: Sequence[int]) -> Any:
+    """A cohort that comes by both roads, and of which a pull found these people on the pushed one only."""
+    from cohorts.models import Drift, DriftPart, PushRoad
+
+    of.pushed_at = timezone.now()
+    of.save(update_fields=["pushed_at"])
+    PushRoad.objects.get_or_create(cohort=of)
+    made = Drift.objects.create(
+        cohort=of, pulled=0, pushed=len(ids), only_pulled=b"", only_pushed=bitmap(ids), only_pulled_count=0,
+        only_pushed_count=len(ids),
+    )  # fmt: skip
+    DriftPart.objects.create(
+        drift=made, only="pushed", kind="left_unsaid", people=bitmap(ids), count=len(ids), without_phone=0
+    )
+    return made

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from cohorts import detail
 from cohorts.compare import SETS
-from cohorts.models import Cohort
+from cohorts.models import Cohort, DriftKind
 from cohorts.push_queries import UNUSABLE
 from cohorts.queries import STATES, ListQuery, Row
 from integrations import failures
@@ -59,17 +59,23 @@ def unusable_reason(slug: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def people_address(context: template.Context, what: str) -> str:
-    """Where the next page of a list of people comes from: of a cohort, or of what two of its versions differ by."""
+    """Where the next page of a list of people comes from: of a cohort, of what two of its versions differ by,
+    or of those who were on one of its roads only."""
     access, cohort, difference = context["access"], context["cohort"], context.get("difference")
     if difference is not None:
         numbers = difference.older.number, difference.newer.number
         return reverse("cohorts:difference_people", args=[access.project.id, cohort.source_id, *numbers, what])
+    if context.get("shown_drift") is not None:
+        return reverse("cohorts:drift_people", args=[access.project.id, cohort.source_id, what])
     return reverse("cohorts:people", args=[access.project.id, cohort.source_id, what])
 
 
 @register.simple_tag
 def people_label(what: str) -> str:
     """What a list of people is called."""
+    kind = what.partition("-")[2]
+    if kind in DriftKind.values:
+        return str(DriftKind(kind).label)
     words = {"members": _("사용자 ID 페이지"), "held_joined": _("들어올 사람"), "held_left": _("나갈 사람"), **SETS}
     return str(words.get(what, what))
 

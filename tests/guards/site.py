@@ -62,7 +62,10 @@ re_none = _NoGroups()
 PLAIN_VALUES = {"older": 1, "newer": 2, "what": "joined", "key": "region", "token": "no-such-token", "uidb36": "1",
                 "pk": 1, "inlet": "0" * 32}  # fmt: skip
 """Arguments that name no object of a project; of `key`, the row of 연동 정보, and the link of a password mail."""
-PLAIN_BY_ADDRESS = {"account_reset_password_from_key": {"key": "abc-123"}}
+PLAIN_BY_ADDRESS = {
+    "cohorts:drift_people": {"what": "pushed-left_unsaid"},
+    "account_reset_password_from_key": {"key": "abc-123"},
+}
 
 
 def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
@@ -87,6 +90,7 @@ def objects_of(project: Any, member: Member, number: int) -> dict[str, Any]:
         project, name=f"캠페인 {number}", cohort=cohort, state=CampaignState.INACTIVE, launched_at=timezone.now()
     )
     run = factories.trial(campaign, number)
+    factories.drift(cohort, [person.pk])
     return {
         "project_id": project.id,
         "member_id": member.pk,
