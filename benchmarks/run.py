@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 
-from benchmarks import pages, refresh, render
+from benchmarks import audience, pages, refresh, render
 from benchmarks.report import HEAD
 from benchmarks.stage import CLIENTS
 
@@ -17,6 +17,8 @@ PARTS = {
     "million": refresh.million,
     "pages": pages.cohort_pages,
     "render": render.worst_recipient,
+    "audience": audience.audience,
+    "csv": audience.csv_file,
 }
 
 

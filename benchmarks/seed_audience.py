@@ -59,7 +59,7 @@ def main() -> None:
     )
     cohort = Cohort.objects.create(project=project, source_id=5_000_000, name="전체 고객", name_key="전체 고객")
     with transaction.atomic():
-        publish(cohort.pk, BitMap64(people.values_list("pk", flat=True)), {}, None)
+        publish(cohort.pk, BitMap64(people.values_list("pk", flat=True)), {})
     campaign = Campaign.objects.create(
         project=project,
         name="주말 할인",

@@ -29,10 +29,11 @@ def main() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""INSERT INTO {table} (project_id, external_id, distinct_id, is_anonymous, phone, phone_raw, phone_reason,
-                    email, email_raw, email_reason, properties, digest, created_at, updated_at)
+                    email, email_raw, email_reason, marketing_consent, night_consent, properties, digest, created_at,
+                    updated_at)
                 SELECT %s, 'user-' || n, 'user-' || n, false, '+8210' || lpad((20000000 + n)::text, 8, '0'), '', '',
-                    'u' || n || '@mail.example', '', '', jsonb_build_object('$name', '고객 ' || n, 'plan', 'basic'),
-                    n, now(), now()
+                    'u' || n || '@mail.example', '', '', true, false,
+                    jsonb_build_object('$name', '고객 ' || n, 'plan', 'basic'), n, now(), now()
                 FROM generate_series(1, %s) AS n""",
             [project.id, profiles],
         )

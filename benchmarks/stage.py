@@ -55,6 +55,14 @@ class Stage:
             raise SystemExit(f"manage.py {' '.join(arguments)} failed:\n{done.stderr[-4000:]}")
         return done.stdout.strip()
 
+    def run(self, module: str, *arguments: str) -> str:
+        """Runs one of the benchmarks' modules in a fresh process; returns what it printed."""
+        command = [sys.executable, "-m", module, *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command[1:])} failed:\n{done.stderr[-4000:]}")
+        return done.stdout.strip()
+
     def refresh(self) -> dict[str, Any]:
         """One refresh in a fresh process, as a worker runs it."""
         return self._json([sys.executable, "-m", "benchmarks.refresh_once", self.project], self.environment)

@@ -100,10 +100,14 @@ def _from_profiles(run: Run, left: BitMap64, fields: Sequence[str]) -> Iterator[
     """Inside the database. Of two who have one number by now the first is written; who lost theirs isn't."""
     values, parameters = values_expression(fields)
     insert, rest = _insert(values, phone="phone", external_id="external_id", profile_id="id")
+    by_number = 'phone COLLATE "C"' if connection.vendor == "postgresql" else "phone"
     for start in range(0, len(left), AT_ONCE):
         ids = list(left[start : start + AT_ONCE])
         condition, among = within(ids)
-        source = f"FROM {PROFILES} WHERE id {condition} AND project_id = %s AND phone IS NOT NULL ORDER BY id"
+        # By number: the index that keeps numbers apart is then written in runs, a tenth off the whole.
+        source = (
+            f"FROM {PROFILES} WHERE id {condition} AND project_id = %s AND phone IS NOT NULL ORDER BY {by_number}, id"
+        )
         narrow = [among, *project_parameter(run.project_id)]
         yield ids[-1], f"{insert} {source} ON CONFLICT DO NOTHING", [run.pk, *parameters, *rest, *narrow]
 

@@ -76,7 +76,7 @@ def test_those_are_written_whom_the_preview_shows(people, refused, is_ad, at_onc
         patched.setattr(recipients, "AT_ONCE", at_once)
         assert freeze_into(run, hold(run)) == seen.funnel.size
     run.refresh_from_db()
-    written = Recipient.objects.filter(run=run).order_by("pk")
+    written = Recipient.objects.filter(run=run).order_by("profile_id")
     assert [one.profile_id for one in written] == list(seen.chosen)
     assert Funnel.from_json(run.funnel) == seen.funnel
     assert (run.size, run.snapshot_id, run.snapshot_number) == (len(written), cohort.current_id, 1)
