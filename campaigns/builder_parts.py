@@ -1,5 +1,6 @@
 """The parts of 캠페인 생성 that ask for themselves: the list of cohorts, freshness, reach, people behind a number."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,17 +11,22 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
+from pyroaring import BitMap64
 
-from campaigns import audience
+from campaigns import audience, price
 from campaigns.audience import Drop, NoAudience, Plan
 from campaigns.builder import fresh_of, part_context
 from campaigns.builder_views import fetch
-from campaigns.models import AudienceKind, Picture
+from campaigns.counters import measured_of
+from campaigns.models import AudienceKind, Campaign, Picture, SkipReason
+from campaigns.personalise import BadVariable
 from campaigns.preview import preview_context
+from campaigns.problems import live
 from campaigns.reach import plan_of, reach_context
 from campaigns.uploads import EXAMPLES
 from cohorts import choosing
 from integrations import senders
+from integrations.messaging import Channel, Kind
 from notifly_console.tenancy.access import Access, ProjectRequest, Right, project_view
 
 PEOPLE = 20
@@ -68,6 +74,18 @@ def preview(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 
 
 @require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def measure(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """How long the texts are for real recipients, what becomes of them, and the price."""
+    campaign = fetch(access, campaign_id)
+    listing, plan = senders.listing(access.project), plan_of(campaign)
+    shown = preview_context(access, campaign, plan, listing, request.GET)["preview"]
+    measured = measured_of(campaign, plan, shown, live(campaign, listing))
+    context = part_context(access, campaign) | {"measured": measured, "plan": plan, "oob": True}
+    return render(request, "campaigns/_measured.html", context)
+
+
+@require_safe
 @project_view(Right.SEE_CAMPAIGNS)
 def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     """Whom a step of the funnel left out for a reason, or who is still there after it."""
@@ -77,6 +95,8 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
         plan = audience.plan(campaign)
     except NoAudience:
         raise Http404 from None
+    if becomes := request.GET.get("becomes", ""):
+        return _changed(request, access, campaign, plan, becomes)
     found = plan.funnel.step(step)
     drop = next((one for one in found.drops if one.reason == reason), None) if found else None
     if found is None or (reason and drop is None):
@@ -104,9 +124,42 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
         "base": base,
         "here": f"{base}?{urlencode({'step': step, 'reason': reason})}",
     }
+    return _people(request, context)
+
+
+def _people(request: Any, context: dict[str, Any]) -> HttpResponse:
     target = (request.htmx.target or "") if request.htmx else ""
     template = {"dialogs": "_people", "funnel-people": "_people_page"}.get(target, "people")
     return render(request, f"campaigns/{template}.html", context)
+
+
+def _changed(request: Any, access: Access, campaign: Campaign, plan: Plan, becomes: str) -> HttpResponse:
+    """The first of those who get another kind of message than was meant, or none because of its text."""
+    if campaign.channel not in Channel.values:
+        raise Http404
+    try:
+        worst = price.estimate(campaign, plan).measured
+    except BadVariable:
+        raise Http404 from None
+    is_fallback = becomes.startswith("fallback-")
+    kept = worst.fallback if is_fallback else worst
+    key = becomes.removeprefix("fallback-")
+    if kept is None or key not in kept.examples:
+        raise Http404
+    ids = BitMap64(kept.examples[key])  # type: ignore[index]  # both are text
+    total = kept.by_kind.get(Kind(key), 0) if key in Kind.values else kept.left.get(SkipReason(key), 0)
+    label = _("LMS로 바뀌는 수신자") if key == Kind.LMS else str(SkipReason(key).label)
+    some = replace(plan, at_step={"some": ids})
+    context = {
+        "campaign": campaign,
+        "title": _("%(what)s %(n)s명") % {"what": label, "n": f"{total:,}"},
+        "people": audience.people_of(some, "some", limit=PEOPLE),
+        "is_file": plan.kind == AudienceKind.CSV,
+        "total": len(ids),
+        "page_size": PEOPLE,
+        "first_only": total - len(ids),
+    }
+    return _people(request, context)
 
 
 def _known(plan: Plan, step: str, drop: Drop | None) -> int:

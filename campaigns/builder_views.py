@@ -18,8 +18,9 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect, replace_url, trigger_client_event
 
-from campaigns import acts, drafts, forms
+from campaigns import acts, counters, drafts, forms
 from campaigns.acts import Act, Done
+from campaigns.audience import Plan
 from campaigns.builder import (
     COLUMN_LABELS,
     message_context,
@@ -103,10 +104,18 @@ def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200
     context = page_context(access, campaign, listing, is_new=is_new) | reach
     context |= timing_context(campaign, reach.get("plan")) | {"page_key": secrets.token_hex(16)} | more
     context |= preview_context(access, campaign, reach.get("plan"), listing, request.GET)
+    context |= _measured(campaign, reach.get("plan"), context["preview"], listing)
     text = request.GET.get("q", "")
     if text:
         context["choice"] = choosing.choice(access, text)
     return render(request, "campaigns/builder.html", context, status=status)
+
+
+def _measured(campaign: Campaign, plan: Plan | None, shown: Any, listing: senders.Listing) -> dict[str, Any]:
+    """What stands beside the editors, unless there are so many people that the page had better not wait for it."""
+    if plan is not None and len(plan.chosen) > counters.AT_ONCE:
+        return {"measures_later": True}
+    return {"measured": counters.measured_of(campaign, plan, shown, live(campaign, listing))}
 
 
 # -- Saving -----------------------------------------------------------------------------------------------------------
@@ -214,7 +223,7 @@ def _events(act: Act, done: Done, changed: set[str]) -> Iterator[tuple[str, dict
         yield "builder:set", {"field": name, "text": text}
     if "reach" in done.again:
         yield "audience-changed", {}
-    if changed:
+    if changed or "message" in done.again or "template" in done.again:
         yield "draft-saved", {}
     if act.name == "test":
         yield "test-wanted", {}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from pyroaring import BitMap64
 
 from campaigns.audience import Plan
+from campaigns.measure import measure
 from campaigns.message import AlimtalkContent, Content, content_of
 from campaigns.models import AudienceKind, Campaign, Rules, Upload
 from campaigns.personalise import BadVariable, used_fields
@@ -22,7 +23,7 @@ from campaigns.trial import values_of
 from campaigns.uploads import rows_at
 from cohorts.lookup import NAME_PROPERTIES, name_of
 from cohorts.models import Profile
-from integrations.messaging import Kind
+from integrations.messaging import Channel, Kind
 from integrations.senders import Listing
 from notifly_console.lib.masking import mask_contacts, mask_within
 from notifly_console.tenancy.access import Access, Right
@@ -158,17 +159,23 @@ def preview_context(
     """The phone, for the recipient and the message that `params` ask for (`at`, `as`)."""
     asked = params.get("at", "")
     at = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 else 0
+    is_longest = params.get("who") == "longest"
+    if is_longest and plan is not None:
+        at = _place_of_longest(campaign, plan)
     whole = access.may(Right.SEE_CONTACTS)
     one = shown(campaign, rules_of(access.project), listing, plan, at, whole=whole)
     place = one.reader.at if one.reader else 0
+    who = "who=longest" if is_longest else f"at={place}"
     has_fallback = bool(getattr(one.content, "fallback", None))
     shows_fallback = params.get("as") == "fallback" and has_fallback
     return phone(one, access.project.name, shows_fallback=shows_fallback) | {
         "has_fallback": has_fallback,
         "shows_fallback": shows_fallback,
-        "here": f"at={place}{'&as=fallback' if shows_fallback else ''}",
-        "message_query": f"at={place}",
-        "fallback_query": f"at={place}&as=fallback",
+        "is_longest": is_longest,
+        "has_longest": one.content is not None and bool(used_fields(one.content)),
+        "here": f"{who}{'&as=fallback' if shows_fallback else ''}",
+        "message_query": who,
+        "fallback_query": f"{who}&as=fallback",
         "fallback_suffix": "&as=fallback" if shows_fallback else "",
         "timing_chips": timing_chips(timing_of(campaign.timing)),
     }
@@ -186,6 +193,17 @@ def phone(one: Shown, project_name: str, *, shows_fallback: bool) -> dict[str, A
         "kakao_pieces": pieces(content, rendered) if isinstance(content, AlimtalkContent) and rendered else (),
         "kakao_buttons": [button.name for button in buttons],
     }
+
+
+def _place_of_longest(campaign: Campaign, plan: Plan) -> int:
+    """The place of whoever gets the longest text; the first where nothing can be told."""
+    if campaign.channel not in Channel.values:
+        return 0
+    try:
+        found = measure(content_of(campaign.channel, campaign.message), rules_of(campaign.project), plan)
+    except BadVariable:
+        return 0
+    return plan.chosen.rank(found.longest_id) - 1 if found.longest_id is not None else 0
 
 
 def _letter(one: Shown, *, shows_fallback: bool) -> dict[str, Any] | None:

@@ -14,13 +14,16 @@ from campaigns import launch as launching
 from campaigns import schedule
 from campaigns.builder import part_context, zone_label
 from campaigns.builder_views import fetch
+from campaigns.counters import Measured, measured_of
 from campaigns.forecast import forecast_of
+from campaigns.funnel import Plan
 from campaigns.models import Campaign
 from campaigns.preview import preview_context
 from campaigns.problems import Shown, at_fields
 from campaigns.reach import age_of, bands
 from campaigns.readiness import problems_of
 from campaigns.rules import rules_of
+from campaigns.templatetags.campaign_tags import won
 from integrations import senders
 from notifly_console.tenancy.access import Access, Right, project_view
 
@@ -59,6 +62,18 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else -1
 
 
+def _launch_words(plan: Plan | None, measured: Measured) -> str:
+    """What stands on the button: how many, and for how much."""
+    if plan is None:
+        return ""
+    people = _("%(n)s명") % {"n": f"{plan.funnel.size:,}"}
+    estimate = measured.estimate
+    if estimate is None or not estimate.is_known:
+        return people
+    price = won(estimate.worst_won)
+    return f"{people} · {_('최대 %(won)s') % {'won': price} if estimate.fallback else price}"
+
+
 def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown] | None = None) -> HttpResponse:
     now = timezone.now()
     found, plan = problems_of(campaign, now=now)
@@ -75,9 +90,11 @@ def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown]
         "forecast": forecast_of(campaign, plan, now),
         "listing": listing,
         "zone_label": zone_label(access),
-        "timing_words": schedule.words(timing, access.project.zone.key),
+        "timing_kind": schedule.When(timing.kind).label if timing.kind else "",
+        "timing_words": schedule.words(timing, access.project.zone.key) if timing.repeats else "",
         "timing_period": schedule.period(timing) if timing.repeats else "",
-        "launch_words": _("%(n)s명") % {"n": f"{plan.funnel.size:,}"} if plan else "",
     }
     context |= preview_context(access, campaign, plan, listing, request.GET)
+    measured = measured_of(campaign, plan, context["preview"], [])
+    context |= {"measured": measured, "launch_words": _launch_words(plan, measured)}
     return render(request, "campaigns/review.html", context, status=422 if refused else 200)

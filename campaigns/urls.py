@@ -41,6 +41,7 @@ of_a_campaign: list[URLPattern | URLResolver] = [
     path("edit/freshness", builder_parts.freshness, name="freshness"),
     path("edit/reach", builder_parts.reach, name="reach"),
     path("edit/preview", builder_parts.preview, name="preview"),
+    path("edit/measure", builder_parts.measure, name="measure"),
     path("edit/variable", variable_views.variable, name="variable"),
     path("review", review_views.review, name="review"),
     path("launch", review_views.launch, name="launch"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import phonenumbers
 from django import template
+from django.template.loader import get_template
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -159,6 +160,23 @@ def notes(context: template.Context, name: str) -> dict[str, Any]:
 def fill(context: template.Context, name: str) -> dict[str, Any]:
     """How many of the audience have a value for a variable."""
     return _of_measured(context, name, "fills")
+
+
+@register.simple_tag(takes_context=True)
+def measures_anew(context: template.Context) -> SafeString:
+    """Everything that stands beside the editors, each sent to its place."""
+    measured = context["measured"]
+    places = (
+        ("counter", measured.editors, measured.counters),
+        ("notes", [*measured.editors, *measured.variables], measured.notes),
+        ("fill", measured.variables, measured.fills),
+    )
+    pieces = [
+        get_template(f"campaigns/_{what}.html").render({"name": name, "one": of.get(name), "oob": True})
+        for what, names, of in places
+        for name in names
+    ]
+    return mark_safe("".join(pieces))  # noqa: S308 -- templates of ours
 
 
 def _of_measured(context: template.Context, name: str, what: str) -> dict[str, Any]:

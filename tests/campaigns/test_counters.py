@@ -1,0 +1,163 @@
+"""What stands beside the editors: lengths for real recipients, who gets something else, fills, and the price."""
+
+from typing import Any
+
+import pytest
+
+from campaigns.models import Rules
+from integrations.models import SenderListing
+from tests.campaigns.test_builder import DIALOG, at, file
+from tests.campaigns.test_drafts import FORM, HTMX
+
+PART = {"HX-Request": "true"}
+SHIPPED = {
+    "channel": "alimtalk",
+    "message_of": "alimtalk",
+    "alimtalk.profile": "KA01PF1",
+    "alimtalk.template": "KA01TP1",
+    "alimtalk.variables.0.name": "고객명",
+    "alimtalk.variables.0.text": '{{ user["name"] | default: "고객" }}',
+    "alimtalk.variables.1.name": "송장번호",
+    "alimtalk.variables.1.text": '{{ user["tracking_no"] }}',
+}
+
+
+def measured(client: Any, one: Any) -> str:
+    return client.get(at(one, "edit/measure"), headers=PART).content.decode()
+
+
+# -- Lengths ----------------------------------------------------------------------------------------------------------
+def test_the_counter_is_in_the_carriers_bytes_for_the_usual_and_the_longest(town: Any, sign_in: Any) -> None:
+    form = {"text.is_ad": "no", "text.text": '{{ user["name"] }}님'}
+    one, client = town.made(**form), sign_in("marketer")
+    page = client.get(at(one)).content.decode()
+    said = "보통 <b>8</b> · 가장 긴 수신자 <b>21</b> / 90바이트"
+    assert said in page
+    assert said in measured(client, one)
+
+
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("sms", "90"), ("lms", "2,000"), ("mms", "2,000")]
+)  # fmt: skip
+def test_the_limit_goes_by_the_kind(town: Any, sign_in: Any, kind: str, limit: str) -> None:
+    one = town.made(**{"text.kind": kind})
+    assert f"/ {limit}바이트" in sign_in("marketer").get(at(one)).content.decode()
+
+
+def test_a_friendtalk_counts_characters(town: Any, sign_in: Any) -> None:
+    form = {"channel": "friendtalk", "message_of": "friendtalk", "friendtalk.text": "안녕하세요"}
+    assert "/ 1,300자" in sign_in("marketer").get(at(town.made(**form))).content.decode()
+
+
+# -- Who gets something else ------------------------------------------------------------------------------------------
+def test_who_grows_beyond_an_sms_is_counted_and_shown(town: Any, sign_in: Any) -> None:
+    text = '{{ user["name"] }}님 ' + "가" * 38  # 76 bytes and a name: only the longest name is too much
+    one, client = town.made(**{"text.is_ad": "no", "text.text": text}), sign_in("marketer")
+    page = measured(client, one)
+    assert "1명이 LMS로 바뀝니다" in page
+    assert "가장 긴 수신자는 98바이트입니다. 본문을 8바이트 줄이면 모두 SMS로 보낼 수 있습니다." in page
+    assert "사람 보기" in page
+    dialog = client.get(at(one, "people"), {"becomes": "lms"}, headers=DIALOG).content.decode()
+    assert "LMS로 바뀌는 수신자 1명" in dialog
+    assert "알렉산드라 페트로바" in dialog
+    for odd in ("mms", "nonsense", "fallback-lms", "too_long"):
+        assert client.get(at(one, "people"), {"becomes": odd}).status_code == 404
+
+
+def test_who_gets_nothing_is_counted_with_the_reason(town: Any, sign_in: Any) -> None:
+    one, client = town.made(**{"text.is_ad": "no", "text.text": '{{ user["nickname"] }}'}), sign_in("marketer")
+    assert "8명은 받지 못합니다: 변수에 넣을 값 없음" in measured(client, one)
+    dialog = client.get(at(one, "people"), {"becomes": "no_value"}, headers=DIALOG).content.decode()
+    assert "변수에 넣을 값 없음 8명" in dialog
+
+
+def test_the_longest_recipient_is_shown_in_the_phone(town: Any, sign_in: Any) -> None:
+    one, client = town.made(), sign_in("marketer")
+    page = client.get(at(one, "edit/preview"), {"who": "longest"}, headers=PART).content.decode()
+    assert "알렉산드라 페트로바님, 안녕하세요" in page
+    assert 'hx-get="' + at(one, "edit/preview") + '?who=longest"' in page
+    assert client.get(at(one), {"who": "longest"}).status_code == 200
+
+
+def test_odd_characters_come_with_a_button_that_mends_them(town: Any, sign_in: Any) -> None:
+    one = town.made(**{"text.text": "봄 — 세일"})
+    page = sign_in("marketer").get(at(one)).content.decode()
+    assert 'name="do" value="mend:text.text">모두 바꾸기' in page
+
+
+# -- Values of a template's variables ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("form", "chip", "words", "size"),
+    [
+        ({}, "chip--red", "8명은 값이 없습니다", "8"),
+        ({"alimtalk.variables.1.default": "확인 중"}, "chip--yellow", "8명은 값이 없어 기본값이 들어갑니다", "8"),
+        ({"alimtalk.variables.1.missing": "skip"}, "chip--yellow", "8명은 값이 없어 받지 않습니다", "0"),
+    ],
+)
+def test_a_variable_says_how_many_have_a_value(
+    town: Any, sign_in: Any, form: Any, chip: str, words: str, size: str
+) -> None:
+    one = town.made(**(SHIPPED | form))
+    page = sign_in("marketer").get(at(one)).content.decode()
+    fills = page.split('id="fill-alimtalk.variables.')[1:]
+    assert "100%" in fills[0]
+    assert "chip--green" in fills[0]
+    assert f'class="chip {chip}" title="{words}"' in fills[1]
+    assert "0.0%" in fills[1]
+    assert f"발송 대상 ({size})" in page
+
+
+# -- Price ------------------------------------------------------------------------------------------------------------
+def test_the_price_is_people_by_kind(town: Any, sign_in: Any) -> None:
+    text = '{{ user["name"] }}님 ' + "가" * 38
+    one, client = town.made(timing="now", **{"text.is_ad": "no", "text.text": text}), sign_in("marketer")
+    for page in (measured(client, one), client.get(at(one, "review")).content.decode()):
+        assert "<b>171원</b>" in page
+        assert "SMS 7건 × 18원" in page
+        assert "LMS 1건 × 45원" in page
+        assert "발송 플랫폼 잔액 1,284,300원" in page
+    assert "캠페인 생성하기 <small>8명 · 171원</small>" in page
+
+
+def test_the_price_has_the_fallbacks_worst_case(town: Any, sign_in: Any) -> None:
+    form = {"alimtalk.fallback": "1", "alimtalk.sender": "16600412", "alimtalk.fallback.text": "출발했습니다"}
+    one, client = town.made(**(SHIPPED | form | {"alimtalk.variables.1.default": "-"})), sign_in("marketer")
+    page = client.get(at(one, "review")).content.decode()
+    assert "알림톡 8건 × 13원" in page
+    assert "모두 대체 문자로 나가면 최대 144원" in page
+    assert "8명 · 최대 144원" in page
+
+
+def test_a_ceiling_and_a_short_balance_are_said_before(town: Any, sign_in: Any) -> None:
+    Rules.objects.update(ceiling_won=100)
+    kept = SenderListing.objects.get()
+    kept.data["balance"] = {"cash": "10", "points": "0"}
+    kept.save()
+    page = sign_in("marketer").get(at(town.made(**{"text.is_ad": "no"}), "review")).content.decode()
+    assert "프로젝트 한도 100원을 넘어 보내지 않습니다" in page
+    assert "발송 플랫폼의 잔액이 모자랄 수 있습니다" in page
+
+
+def test_an_unknown_price_is_no_free_lunch(town: Any, sign_in: Any) -> None:
+    kept = SenderListing.objects.get()
+    kept.data["prices"] = {}
+    kept.save()
+    page = sign_in("marketer").get(at(town.made(), "review")).content.decode()
+    assert "알 수 없음" in page
+    assert "단가를 알 수 없는 메시지가 있습니다" in page
+
+
+# -- A file -----------------------------------------------------------------------------------------------------------
+def test_the_same_for_a_file(town: Any, sign_in: Any) -> None:
+    one, client = town.made(**{"text.is_ad": "no"}), sign_in("marketer")
+    rows = "phone_number,이름\n010-2222-3333,김서연\n010-2222-3334,이도현과 오래된 친구들\n"
+    text = '{{ csv["이름"] }}님'
+    form = FORM | {"audience": "csv", "text.is_ad": "no", "text.text": text, "text.sender": "16600412"}
+    client.post(at(one), form | {"version": "1", "do": "csv", "file": file(rows)}, headers=HTMX)
+    page = client.get(at(one)).content.decode()
+    assert "보통 <b>8</b> · 가장 긴 수신자 <b>24</b> / 90바이트" in page
+    assert "2명 중 <b>김서연</b> 님의 실제 값으로 그렸습니다." in page
+    longest = client.get(at(one, "edit/preview"), {"who": "longest"}).content.decode()
+    assert "이도현과 오래된 친구들님" in longest
+    names = client.get(at(one, "edit/variable"), headers=DIALOG).content.decode()
+    assert 'data-value="이름"' in names
