@@ -264,7 +264,12 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 MFA_TOTP_ISSUER = "Notifly Console"
-MFA_FORMS = {"activate_totp": "notifly_console.tenancy.forms.ActivateTOTPForm"}
+MFA_FORMS = {
+    "activate_totp": "notifly_console.tenancy.forms.ActivateTOTPForm",
+    "login_webauthn": "notifly_console.tenancy.forms.LoginPasskeyForm",
+    "authenticate_webauthn": "notifly_console.tenancy.forms.SecondPasskeyForm",
+    "reauthenticate_webauthn": "notifly_console.tenancy.forms.ProofPasskeyForm",
+}
 
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 SESSION_HOURS = env.int("SESSION_HOURS", default=12)

@@ -5,6 +5,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm as AllauthActivateTOTPForm
 from allauth.mfa.totp.internal.auth import TOTP
+from allauth.mfa.webauthn.forms import AuthenticateWebAuthnForm, LoginWebAuthnForm, ReauthenticateWebAuthnForm
 from django import forms
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -108,3 +109,37 @@ class ActivateTOTPForm(AllauthActivateTOTPForm):
         code = str(super().clean_code())
         TOTP(Authenticator(user=self.user))._mark_code_used(code)
         return code
+
+
+class _PasskeyForm(forms.Form):
+    """allauth speaks of a code of the authenticator app where a passkey isn't taken."""
+
+    refused: Any
+
+    def clean_credential(self) -> Authenticator:
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except ValidationError as error:
+            if error.code != "incorrect_code":
+                raise
+            raise ValidationError(self.refused, code=error.code) from None
+
+
+class LoginPasskeyForm(_PasskeyForm, LoginWebAuthnForm):
+    """A passkey instead of a password."""
+
+    refused = _(
+        "이 패스키로는 로그인할 수 없습니다. 삭제되었거나 다른 곳의 패스키입니다. 비밀번호로 로그인해 주십시오."
+    )
+
+
+class SecondPasskeyForm(_PasskeyForm, AuthenticateWebAuthnForm):
+    """A passkey as the second step."""
+
+    refused = _("이 계정의 패스키가 아니거나 삭제된 패스키입니다. 다른 패스키나 코드로 확인해 주십시오.")
+
+
+class ProofPasskeyForm(_PasskeyForm, ReauthenticateWebAuthnForm):
+    """A passkey that proves once more who it is."""
+
+    refused = SecondPasskeyForm.refused
