@@ -93,7 +93,7 @@ def prepare(run_id: int) -> None:
     if mine is None:
         return
     reached("after_run_claimed")
-    run = mine.row.select_related("project", "campaign__cohort", "campaign__upload").get()
+    run = Run.objects.select_related("project", "campaign__cohort", "campaign__upload").get(pk=run_id)
     with structlog.contextvars.bound_contextvars(run=run.pk, fence=mine.fence):
         try:
             with mine.beating():

@@ -119,7 +119,7 @@ def ask(batch_id: UUID | str) -> None:
     if mine is None:
         return
     reached("after_asking_claimed")
-    batch = mine.row.select_related("run__project", "run__campaign").get()
+    batch = Batch.objects.select_related("run__project", "run__campaign").get(pk=batch_id)
     with structlog.contextvars.bound_contextvars(batch=batch.pk.hex, run=batch.run_id):
         try:
             with mine.beating():

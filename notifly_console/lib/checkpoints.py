@@ -48,7 +48,6 @@ PUSH = (
 )
 SENDING = (
     "after_run_claimed",
-    "in_freeze",
     "before_sending",
     "after_people_claimed",
     "after_open",
