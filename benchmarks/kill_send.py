@@ -40,7 +40,7 @@ def storm(design: str, people: int, planted: str = "") -> bool:
     with stage(20) as here, tempfile.TemporaryDirectory() as logs:
         here.environment.update(REDIS_URL=REDIS, SOLAPI_API_URL=f"{here.url}/solapi", SENDING_BATCH="250")
         here.environment["PLANTED_BUG"] = planted
-        run_id = int(_made(here, people))
+        run_id = int(make_run(here, people))
         for kind, share in AMBIGUOUS.items():
             fault = {"kind": kind, "vendor": "solapi", "endpoint": "groups/send", "times": None, "share": share}
             here.control("faults", fault)
@@ -70,7 +70,7 @@ def _judged(design: str, people: int, outcome: Outcome, ledger: dict, unclear: i
     return twice == lost == stuck == unknown == 0
 
 
-def _made(here: Stage, people: int) -> str:
+def make_run(here: Stage, people: int) -> str:
     command = [sys.executable, "-m", "benchmarks.make_run", here.project, str(people)]
     done = subprocess.run(command, cwd=ROOT, env=here.environment, capture_output=True, text=True, check=False)
     if done.returncode:

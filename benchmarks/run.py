@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 
-from benchmarks import audience, pages, refresh, render
+from benchmarks import audience, pages, refresh, render, send
 from benchmarks.report import HEAD
 from benchmarks.stage import CLIENTS
 
@@ -19,6 +19,8 @@ PARTS = {
     "render": render.worst_recipient,
     "audience": audience.audience,
     "csv": audience.csv_file,
+    "send": send.engine,
+    "interference": send.interference,
 }
 
 
@@ -26,8 +28,8 @@ def main() -> None:
     wanted = sys.argv[1:] or list(PARTS)
     if unknown := [name for name in wanted if name not in PARTS]:
         raise SystemExit(f"There is no benchmark {unknown[0]}; there are {', '.join(PARTS)}.")
-    if "refresh" in wanted and not CLIENTS.exists():
-        raise SystemExit("The peer isn't installed: run `make clients` first.")
+    if {"refresh", "send"} & set(wanted) and not CLIENTS.exists():
+        raise SystemExit("The peers aren't installed: run `make clients` first.")
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}\n\n{HEAD}", flush=True)
     held = True
     for name in wanted:
