@@ -16,7 +16,7 @@ from integrations.messaging import Channel
 from notifly_console.lib.ui_tags import exact
 from notifly_console.tenancy.access import Access
 
-RUNS_SHOWN = 20
+RUNS_SHOWN = 8
 UPCOMING_SHOWN = 3
 SHOWN = ("cohort", "group", "upload")
 
@@ -144,7 +144,7 @@ def token(campaign: Campaign, report: Report | None, told: list[Happening]) -> s
     if report is not None:
         run = report.run
         parts += [run.number, run.state, run.size, run.waiting_for, run.not_before, report.tally.lines]
-        parts += [report.pace and round(report.pace.per_second), report.unknown]
+        parts += [report.pace and round(report.pace.per_second), report.unknown, report.written]
     return sha256(repr(parts).encode()).hexdigest()[:16]
 
 

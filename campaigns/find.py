@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Recipient, RecipientState, Run
 from cohorts.lookup import beginning, e164_beginning, national
 from cohorts.models import Profile
+from integrations.messaging import Kind
 from notifly_console.lib.masking import DIGITS_SHOWN, mask_contacts, mask_phone
 from notifly_console.tenancy.access import Access, Right
 
@@ -48,6 +49,12 @@ class RecipientRow:
     @property
     def colour(self) -> str:
         return COLOURS.get(RecipientState(self.recipient.state), "")
+
+    @property
+    def kind(self) -> str:
+        """What was handed over, in words."""
+        kind = self.recipient.kind
+        return str(Kind(kind).label) if kind in Kind.values else ""
 
     @property
     def dot(self) -> str:

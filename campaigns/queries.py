@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Count, Q, QuerySet, Sum
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from campaigns.models import RUN_LIVE, Campaign, CampaignState, Run, RunKind, RunState
 from campaigns.schedule import Timing, When, period, timing_of
@@ -83,7 +84,7 @@ class Totals:
 
     def add(self, tally: Tally) -> None:
         """A run of which results may still come."""
-        self.runs += 1
+        self.runs += bool(tally.size)
         self.size += tally.size
         self.delivered += tally.delivered
         self.failed += tally.failed
@@ -119,6 +120,15 @@ class CampaignRow:
     @property
     def is_sending(self) -> bool:
         return self.live is not None and self.campaign.state == CampaignState.ACTIVE
+
+    @property
+    def doing(self) -> str:
+        """What the run that is going does, in a word."""
+        if self.live is None:
+            return ""
+        if self.live.waiting_for and self.live.waiting_for != "canary":
+            return _("대기 중")
+        return _("발송 중") if self.live.state == RunState.SENDING else _("준비 중")
 
     @property
     def when(self) -> str:

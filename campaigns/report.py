@@ -233,6 +233,8 @@ class Report:
     was_retried: bool = False
     read_before: timedelta | None = None
     """How long before the run the frozen version of the cohort was read."""
+    written: int | None = None
+    """While its people are written down: how many are."""
     funnel: Funnel = field(default_factory=lambda: Funnel(()))
 
     @property
@@ -339,6 +341,7 @@ def report_of(campaign: Campaign, run: Run) -> Report:
         unknown=unknown,
         was_retried=can_be_retried(run, counted) and Run.objects.filter(retry_of=run).exists(),
         read_before=_read_before(run),
+        written=run.recipients.count() if run.state == RunState.FREEZING and run.funnel else None,
         funnel=Funnel.from_json(run.funnel),
     )
 

@@ -198,7 +198,8 @@
     else form.requestSubmit();
   });
 
-  // ── Menus: a fragment with data-menu opens as it arrives, beside what asked for it ────────────────────────────────
+  // ── Menus: a fragment with data-menu opens as it arrives, beside what asked for it. (It has no id: htmx would hand the
+  // style of one to the next as an attribute, which the content security policy forbids.) ────────────────────────────
   document.addEventListener("htmx:afterSwap", (event) => {
     const menu = event.detail.target.querySelector && event.detail.target.querySelector("[popover][data-menu]");
     const asker = event.detail.requestConfig && event.detail.requestConfig.elt;

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import history, launch, tally
+from campaigns import freeze, history, launch, tally
 from campaigns.models import (
     Batch,
     Campaign,
@@ -22,8 +22,12 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
+from cohorts import facets
+from integrations import senders
 from integrations.messaging import Stopped
+from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
 from notifly_console.audit.models import Entry
+from notifly_console.lib import nudge
 from tests import factories as make
 from tests.campaigns import provider, sending
 from tests.campaigns.test_list import become
@@ -149,11 +153,10 @@ def test_a_recurring_one_lists_its_runs_and_switches_between_them(world: Any, si
     html = page(client, campaign)
     assert "다음 발송" in html
     assert 'id="run-26"' in html
-    assert 'id="run-6"' not in html
+    assert 'id="run-18"' not in html
     assert "코호트 버전 25" in html, "the newest that was sent is looked at"
-    older = client.get(address_of(campaign, "runs?before=7"), headers=HTMX).content.decode()
-    assert 'id="run-6"' in older
-    assert 'id="run-1"' in older
+    older = client.get(address_of(campaign, "runs?before=19"), headers=HTMX).content.decode()
+    assert [f'id="run-{number}"' in older for number in (18, 11, 10)] == [True, True, False]
     html = page(client, campaign, f"?run={skipped.number}")
     assert "코호트가 프로젝트 규칙보다 오래되었습니다" in html
     assert "고정한 버전</dt><dd>3" in page(client, campaign, "?run=3")
@@ -474,3 +477,46 @@ def test_a_provider_that_is_gone_brakes_and_the_page_leads_to_the_settings(
     html = page(sign_in("marketer"), campaign)
     assert "SOLAPI가 API 키를 받아들이지 않았습니다" in html
     assert "발신 정보 보기" in html
+
+
+# -- Through SOLAPI's own socket --------------------------------------------------------------------------------------
+def test_what_the_provider_did_is_what_the_page_says(
+    world: Any, sandbox: Any, settings: Any, monkeypatch: Any, day: Any, sign_in: Any
+) -> None:
+    """Forty people whose last digits say what becomes of them, a batch of whom nobody hears, and a pause in between."""
+    monkeypatch.setattr(nudge, "_enqueue", lambda task, ids: None)
+    settings.SENDING_BATCH = 10
+    senders.register(world.project, senders.SolapiSettings(SOLAPI_API_KEY), SOLAPI_API_SECRET)
+    senders.refresh_listing(world.project)
+    ids = make.profiles(world.project, 40)
+    facets.rebuild(world.project.pk)
+    campaign = sending.campaign(
+        world.project, CampaignState.DRAFT, cohort=make.cohort_with(world.project, 1, ids), version=1,
+        message=sending.TEXT | {"sender": "15881234"},
+    )  # fmt: skip
+    launch.launch(campaign, by=world.people["marketer"], seen_version=1, expected_size=40)
+    run = Run.objects.get()
+    freeze.prepare(run.pk)
+    sandbox.world.faults.add("done_then_cut", endpoint="groups/send", times=1)
+    sending.send(run)
+    client = sign_in("marketer")
+    html = page(client, campaign)
+    assert outcome(html) == {"도달": 0, "실패": 1, "대기": 30, "결과 모름": 9, "발송 대상": 40}
+    assert "발송 플랫폼이 잠시 받지 않아 기다립니다" in html
+    client.post(address_of(campaign, "pause"), {"seen": seen(html)})
+    Run.objects.update(not_before=None)
+    sending.send(run)
+    html = page(client, campaign)
+    assert outcome(html)["대기"] == 30, "nobody is sent to while it is paused"
+    client.post(address_of(campaign, "resume"), {"seen": seen(html)})
+    sending.settle(run)
+    html = page(client, campaign)
+    # 0003 never hears, 0004 is refused, 0005 fails (docs/sandbox.md).
+    assert outcome(html) == {"도달": 37, "실패": 2, "대기": 1, "결과 모름": 0, "발송 대상": 40}
+    assert sandbox.world.solapi.ledger.repeated() == {}
+    assert 'class="property"><dt>예상 비용 / 쓴 비용</dt><dd>' in html
+    spent = re.search(r"예상 비용 / 쓴 비용</dt><dd>([\d,]+)원 / ([\d,]+)원", html)
+    assert int(spent[1].replace(",", "")) * 38 == int(spent[2].replace(",", "")) * 40, "of 40, 38 aren't given back"
+    state = {"0002": "도달", "0003": "결과 대기", "0004": "거절", "0005": "실패"}
+    for tail, words in state.items():
+        assert f">{words}</span>" in find(client, campaign, tail)
