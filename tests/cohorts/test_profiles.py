@@ -134,6 +134,27 @@ def test_a_search_is_recorded_without_its_text_and_leaves_none_in_an_address(sun
     assert "9876-5432" not in "".join(part.split('"')[0] for part in html.split('href="')[1:])
 
 
+@pytest.mark.parametrize(
+    ("text", "index"),
+    [("010-9876-5432", "profile_phone"), ("010-98", "profile_phone"), ("sunny.kim@mail.example", "profile_email"),
+     ("sunny@", "profile_email"), ("sunny_04", "profile_once")],
+)  # fmt: skip
+def test_each_search_uses_the_index_of_what_it_looks_for(sunny: Any, sign_in: Any, text: str, index: str) -> None:
+    """SQLite has no statistics to tell it that a project has a million people."""
+    if database.vendor != "sqlite":
+        pytest.skip("PostgreSQL keeps statistics of its own accord")
+    with CaptureQueriesContext(database) as captured:
+        found(sunny, sign_in("admin"), text)
+    column = {"profile_phone": "phone", "profile_email": "email", "profile_once": "external_id"}[index]
+    asked = [one["sql"] for one in captured if f'"cohorts_profile"."{column}" ' in one["sql"].partition(" WHERE ")[2]]
+    assert asked
+    for sql in asked:
+        with database.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            plan = " ".join(str(row) for row in cursor.fetchall())
+        assert f"USING INDEX {index} " in plan, (sql, plan)
+
+
 def test_a_search_stays_inside_the_project(sunny: Any, sign_in: Any) -> None:
     make.profile(sunny.other_project, "sunny_other", phone="+821098765432")
     assert "sunny_other" not in found(sunny, sign_in("owner"), "010-9876-5432")
