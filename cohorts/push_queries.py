@@ -43,6 +43,13 @@ class Pushed:
     cohort: Cohort
     road: PushRoad
     session: PushSession | None
+    phone_column: str = ""
+
+    @property
+    def lacks_phone(self) -> bool:
+        """Whether people came, and the column that their numbers are read from didn't."""
+        counts = self.session.counts if self.session else {}
+        return bool(counts.get("columns")) and self.phone_column not in counts["columns"]
 
     @property
     def is_recurring(self) -> bool:
@@ -71,7 +78,8 @@ def pushed_cohorts(access: Access) -> list[Pushed]:
     found = PushRoad.objects.filter(cohort__project=access.project).select_related("cohort").defer("members")
     roads = list(found.annotate(newest=Subquery(newest.values("pk")[:1])).order_by("-called_at", "pk")[:SHOWN])
     sessions = PushSession.objects.defer("members").in_bulk([road.newest for road in roads if road.newest])
-    return [Pushed(road.cohort, road, sessions.get(road.newest)) for road in roads]
+    phone = inlets.mixpanel_settings(access.project).phone_column
+    return [Pushed(road.cohort, road, sessions.get(road.newest), phone) for road in roads]
 
 
 def by_push(cohort: Cohort) -> bool:
@@ -87,7 +95,7 @@ def pushed(cohort: Cohort) -> Pushed | None:
     if road is None:
         return None
     newest = PushSession.objects.filter(cohort=cohort).defer("members").order_by("-first_seq", "-pk").first()
-    return Pushed(cohort, road, newest)
+    return Pushed(cohort, road, newest, inlets.mixpanel_settings(cohort.project).phone_column)
 
 
 def last_drift(cohort: Cohort) -> Drift | None:
