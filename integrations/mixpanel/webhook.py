@@ -20,6 +20,7 @@ DEEPEST = 32
 MOST_CONTAINERS = 200_000
 MOST_VALUES = 1_500_000
 """Values cost up to a hundred bytes each once they are Python's, whatever they take on the wire."""
+MOST_ESCAPES = 500_000
 MOST_PAGES = 1_000_000
 LONGEST_SESSION = 200
 LONGEST_NAME = 1000
@@ -218,17 +219,28 @@ def _outside_strings(body: bytes) -> bytes:
 
 
 def _read_fast(body: bytes) -> Any:
-    if rb"\u" in body and re.search(rb"\\u[dD][89a-fA-F]", body):
-        body = _ESCAPE.sub(lambda found: rb"\u0000" if found["half"] else found[0], body)
-    return orjson.loads(body)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        mended = _mended(body)  # Half a surrogate pair, perhaps.
+        if mended is body:
+            raise
+        return orjson.loads(mended)
 
 
 def _read_carefully(body: bytes) -> Any:
     """For numbers that orjson would round. Four times as slow, and rare."""
-    body = _ESCAPE.sub(lambda found: rb"\u0000" if found["half"] else found[0], body)
     if body.startswith(b"\xef\xbb\xbf"):
         raise ValueError("byte order mark")
-    return json.loads(body.decode(), parse_int=whole_number, parse_float=_finite, parse_constant=_refuse_constant)
+    text = _mended(body).decode()
+    return json.loads(text, parse_int=whole_number, parse_float=_finite, parse_constant=_refuse_constant)
+
+
+def _mended(body: bytes) -> bytes:
+    """With halves of surrogate pairs as NUL; the very same where there can be none."""
+    if not 0 < body.count(rb"\ud") + body.count(rb"\uD") <= MOST_ESCAPES:
+        return body
+    return _ESCAPE.sub(lambda found: rb"\u0000" if found["half"] else found[0], body)
 
 
 def _finite(text: str) -> float:
