@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +30,9 @@ from campaigns.values import as_text
 from notifly_console.tenancy.models import Project
 
 FEW = 20_000
-"""So many people are looked up by id; more, and all of the project's are walked."""
+"""So many people are looked up by id at a time."""
+MANY = 10 * FEW
+"""Of more than so many, all of the project's people are walked instead."""
 MOST_FIELDS = 30
 NOBODY: dict[str, BitMap64] = {}
 
@@ -61,7 +64,7 @@ def people_lacking(project: Project, people: BitMap64, content: Content) -> dict
         return NOBODY
     found: defaultdict[str, BitMap64] = defaultdict(BitMap64)
     doubtful = BitMap64()
-    for mask, ids in _ask(project.pk, fields, people):
+    for mask, ids in chain.from_iterable(_ask(project.pk, fields, some) for some in _parts(people)):
         states = [mask >> 2 * place & 3 for place in range(len(fields))]
         if LACKS in states:
             found[NO_VALUE + fields[states.index(LACKS)]] |= people & BitMap64(ids)
@@ -109,6 +112,14 @@ def _reason(ready: Renderer, fields: Sequence[str], values: Mapping[str, Any], n
     return NO_VALUE + next((one for one in fields if not says_something(as_text(values.get(one)))), fields[0])
 
 
+def _parts(people: BitMap64) -> Iterator[BitMap64]:
+    if len(people) > MANY:
+        yield people
+        return
+    for start in range(0, len(people), FEW):
+        yield people[start : start + FEW]
+
+
 # -- Asking the database ----------------------------------------------------------------------------------------------
 def _ask(project_id: UUID, fields: Sequence[str], people: BitMap64) -> Iterable[tuple[int, Sequence[int]]]:
     """Pairs of the fields' states, two bits each, and the ids that have them; without those who have everything."""
@@ -116,7 +127,7 @@ def _ask(project_id: UUID, fields: Sequence[str], people: BitMap64) -> Iterable[
     texts, parameters = texts_of(fields)
     mask = " | ".join(f"({text_state(f'x{place}')} << {2 * place})" for place in range(len(fields)))
     where, narrow = "project_id = %s", project_parameter(project_id)
-    if len(people) <= FEW:
+    if len(people) <= MANY:
         condition, among = within(list(people))
         where, narrow = f"{where} AND id {condition}", [*narrow, among]
     gathered = "array_agg(id)" if is_postgres else "json_group_array(id)"

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from campaigns import delivery, finish, freeze, keep_versions, launch, optouts, reconcile
+from campaigns import delivery, finish, freeze, keep_versions, launch, optouts, reconcile, uploads
 from integrations.messaging import SendError
 from notifly_console.tenancy.models import Project
 
@@ -66,6 +66,7 @@ def pull_opt_outs(*, project_id: str) -> None:
 
 @shared_task(name="campaigns.prune", max_retries=0)
 def prune() -> None:
-    """Lets the rows of deleted campaigns follow them, and says which versions are still needed."""
+    """Lets the rows of deleted campaigns and unused files follow, and says which versions are still needed."""
     keep_versions.tell()
     finish.prune()
+    uploads.prune()

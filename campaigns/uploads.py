@@ -11,14 +11,17 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
+from django.db.models import Exists, OuterRef, ProtectedError
+from django.utils import timezone
 from pyroaring import BitMap, BitMap64
 
 from campaigns.files import PHONE_COLUMN, BadFile, Rows, column_names, masked_cell, phone_place
-from campaigns.models import Upload
+from campaigns.models import Campaign, Run, Upload
 from cohorts.membership import dumped
 from notifly_console.lib import consent, phone
 from notifly_console.lib.digits import as_bytes
@@ -28,6 +31,8 @@ from notifly_console.tenancy.models import Project
 CONSENT_COLUMN = "marketing_consent"
 """Where a file has it, it says who consented to advertising; where it hasn't, the project's own profiles do."""
 EXAMPLES = 1_000
+UNUSED_KEPT = timedelta(hours=24)
+PRUNED_AT_ONCE = 100
 SHIFTED = "shifted"
 """Reason of a row with more cells than there are columns: a comma somewhere made one cell two, and what follows would
 go to the wrong places."""
@@ -126,6 +131,21 @@ def _take(rows: Rows, phone_column: str) -> _Taken:
     if not taken.digits and not taken.reasons:
         raise BadFile("no_rows")
     return taken
+
+
+# -- Forgetting -------------------------------------------------------------------------------------------------------
+def prune() -> int:
+    """Deletes files that no campaign and no run has used for a day: they are people's numbers. Returns how many."""
+    used = [Exists(model._base_manager.filter(upload=OuterRef("pk"))) for model in (Campaign, Run)]
+    old = Upload.objects.filter(created_at__lt=timezone.now() - UNUSED_KEPT)
+    unused = old.exclude(used[0] | used[1]).order_by("created_at").values_list("pk", flat=True)[:PRUNED_AT_ONCE]
+    deleted = 0
+    for pk in list(unused):
+        try:
+            deleted += Upload.objects.filter(pk=pk).delete()[0]
+        except ProtectedError:
+            continue  # Somebody chose it just now.
+    return deleted
 
 
 # -- What was read ----------------------------------------------------------------------------------------------------

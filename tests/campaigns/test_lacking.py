@@ -107,7 +107,8 @@ def test_the_funnel_leaves_out_whom_sending_would(people: list[Any], channel: st
         }
     campaign = campaign_of(project, message, channel)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(lacking, "FEW", 20_000 if few else 2)
+        patched.setattr(lacking, "FEW", 2)
+        patched.setattr(lacking, "MANY", 100 if few else 1)
         made = plan(campaign)
     content = content_of(channel, message)
     expected = set()

@@ -2,10 +2,12 @@
 
 import csv
 import io
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
@@ -313,3 +315,14 @@ def test_no_more_is_read_than_asked_for(world: Any) -> None:
     assert [row.place for row in rows_at(upload, BitMap64([4_998, 5_000, 7_000]))] == [4_998, 5_000]
     assert list(rows_at(upload, BitMap64())) == []
     assert len(list(lines_of(upload, 4_000))) == 1_000
+
+
+def test_a_file_that_nobody_uses_is_forgotten_after_a_day(agreed: Any) -> None:
+    unused, fresh, drafted, sent = (read(agreed, ROWS) for _ in range(4))
+    campaign = campaign_to(drafted, is_ad=False)
+    run = a_run(campaign)
+    type(run).objects.update(upload=sent)
+    Upload.objects.exclude(pk=fresh.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    assert uploads.prune() == 1
+    assert set(Upload.objects.values_list("pk", flat=True)) == {fresh.pk, drafted.pk, sent.pk}
+    assert not Upload.objects.filter(pk=unused.pk).exists()
