@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from campaigns import delivery, finish, freeze, keep_versions, launch, optouts, reconcile, uploads
+from campaigns import delivery, finish, freeze, keep_versions, launch, needs, optouts, reconcile, uploads
 from integrations.messaging import SendError
 from notifly_console.tenancy.models import Project
 
@@ -44,6 +44,13 @@ def sweep() -> None:
     finish.sweep()
 
 
+@shared_task(name="campaigns.tell_cohorts", max_retries=0)
+def tell_cohorts() -> None:
+    """Says which versions runs still need, and when campaigns will want which cohort."""
+    keep_versions.tell()
+    needs.tell()
+
+
 @shared_task(name="campaigns.pull_all_opt_outs", max_retries=0)
 def pull_all_opt_outs() -> None:
     """Asks for each project who refused at its provider."""
@@ -66,7 +73,6 @@ def pull_opt_outs(*, project_id: str) -> None:
 
 @shared_task(name="campaigns.prune", max_retries=0)
 def prune() -> None:
-    """Lets the rows of deleted campaigns and unused files follow, and says which versions are still needed."""
-    keep_versions.tell()
+    """Lets the rows of deleted campaigns and unused files follow."""
     finish.prune()
     uploads.prune()

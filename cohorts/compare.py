@@ -1,5 +1,6 @@
 """The versions of a cohort, and what two of them differ by: who joined, who left, whose phone is another or gone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -42,19 +43,19 @@ class Line:
         return "push" if version.session_id else "pull" if version.refresh_id else ""
 
 
-def lines_of(cohort: Cohort, limit: int | None = None) -> list[Line]:
-    """The published versions, the newest first, without their bitmaps."""
+def all_of(cohort: Cohort) -> list[Line]:
+    """The published versions that are kept, the newest first, without their bitmaps."""
     published = Snapshot.objects.filter(cohort=cohort, state=SnapshotState.PUBLISHED).order_by("-number")
-    found = list(
-        published.select_related("refresh", "session")
-        .defer("members", "joined", "left", "session__members", "session__unusable", "refresh__receipt")
-        .order_by("-number")[: limit + 1 if limit else None]
-    )
-    befores = [*(version.number for version in found[1:]), None][: len(found)]
-    lines = [
-        Line(version, before, version.pk == cohort.current_id) for version, before in zip(found, befores, strict=True)
+    with_roads = published.select_related("refresh", "session")
+    return lines_of(cohort, list(with_roads.defer("members", "joined", "left", "session__members", "refresh__receipt")))
+
+
+def lines_of(cohort: Cohort, newest: Sequence[Snapshot]) -> list[Line]:
+    """Such versions as they are listed."""
+    befores = [*(version.number for version in newest[1:]), None][: len(newest)]
+    return [
+        Line(version, before, version.pk == cohort.current_id) for version, before in zip(newest, befores, strict=True)
     ]
-    return lines[:limit] if limit else lines
 
 
 @dataclass(frozen=True)

@@ -220,15 +220,20 @@ class Chart:
 
 
 def history_of(cohort: Cohort) -> list[Snapshot]:
-    """The last published versions, the newest first, without their bitmaps."""
+    """The last published versions with what brought them, the newest first, without their bitmaps."""
     return _HISTORY.rows(cohort=cohort.pk)
 
 
+_OF_A_VERSION = (
+    *("cohort_id", "number", "size", "joined_count", "left_count", "created_at", "state", "undoes", "restores"),
+    *("returned_count", "decided_by", "refresh__requested_by", "session__session_id", "session__cohort_id"),
+)
 _HISTORY: Compiled[Snapshot] = Compiled(
     lambda: (
         Snapshot.objects.filter(cohort_id=Slot("cohort", BigIntegerField()), state=SnapshotState.PUBLISHED)
         .order_by("-number")
-        .only("cohort_id", "number", "size", "joined_count", "left_count", "created_at", "state")[:HISTORY_SHOWN]
+        .select_related("refresh", "session")
+        .only(*_OF_A_VERSION)[:HISTORY_SHOWN]
     )
 )
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from cohorts import drift, groups, phone_moves, retain
+from cohorts import drift, groups, phone_moves, plan, retain
 from cohorts import push as pushing
 from cohorts import refresh as refreshing
 
@@ -19,12 +19,19 @@ def sweep_refreshes() -> None:
     refreshing.sweep()
 
 
+@shared_task(name="cohorts.tick", max_retries=0)
+def tick() -> None:
+    """Asks for the recurring refreshes that are due."""
+    plan.tick_all()
+
+
 @shared_task(name="cohorts.prune", max_retries=0)
 def prune() -> None:
     """Forgets versions and refreshes that are past their time."""
     retain.prune()
     phone_moves.prune()
     drift.prune()
+    plan.prune()
     refreshing.prune()
 
 

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from cohorts import drift_views, group_views, profile_views, push_views, version_views, views
+from cohorts import drift_views, group_views, plan_views, profile_views, push_views, version_views, views
 
 app_name = "cohorts"
 
@@ -16,6 +16,7 @@ of_a_cohort = [
     path("export", views.export, name="export"),
     path("roads/", drift_views.two_roads, name="two_roads"),
     path("roads/people/<slug:what>", drift_views.drift_people, name="drift_people"),
+    path("rhythm", plan_views.save_rhythm, name="save_rhythm"),
     path("undo", version_views.undo, name="undo"),
     path("versions/", version_views.versions, name="versions"),
     path("versions/compare", version_views.compare_versions, name="compare"),
@@ -43,6 +44,9 @@ urlpatterns = [
     path("groups/choices", group_views.group_choices, name="group_choices"),
     path("groups/<hex:group_id>/", include(of_a_group)),
     path("cohorts/", views.cohort_list, name="list"),
+    path("cohorts/schedule", plan_views.schedule, name="schedule"),
+    path("cohorts/rules", plan_views.rules, name="rules"),
+    path("cohorts/rules/save", plan_views.save_rules, name="save_rules"),
     path("cohorts/live", views.live, name="live"),
     path("cohorts/refresh", views.refresh, name="refresh"),
     path("cohorts/mixpanel_<int:source_id>/", include(of_a_cohort)),

@@ -31,7 +31,7 @@ def versions(request: HttpRequest, access: Access, source_id: int) -> HttpRespon
     context = {
         "nav": "cohorts",
         "cohort": one,
-        "lines": compare.lines_of(one),
+        "lines": compare.all_of(one),
         "rules": retain.rules_of(one.project_id),
     }
     return render(request, "cohorts/versions.html", context)

@@ -20,6 +20,8 @@ from cohorts.export import lines
 from cohorts.forms import DecisionForm, ExportForm, FindForm
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Snapshot
+from cohorts.plan import rhythm_of
+from cohorts.plan_forms import RhythmForm
 from cohorts.queries import ListQuery, Live, cohort_page, live_of, rows_of
 from integrations import budget, connect, failures
 from notifly_console.audit.actions import Action
@@ -150,7 +152,7 @@ def _with(name: str, access: Access, query_string: str) -> str:
 def cohort(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse:
     """코호트 상세 정보: a page, the dialog over the list, or (to renew an open one) its body."""
     one = _fetch(access, source_id)
-    return _cohort_answer(request, access, one, _offsets(request.GET))
+    return cohort_answer(request, access, one, _offsets(request.GET))
 
 
 def _fetch(access: Access, source_id: int) -> Cohort:
@@ -174,9 +176,10 @@ def _offsets(params: QueryDict) -> dict[str, int]:
     return {name: int(text) for name, text in found.items() if text.isdecimal() and len(text) < 12}
 
 
-def _cohort_answer(
+def cohort_answer(
     request: HtmxRequest, access: Access, one: Cohort, offsets: dict[str, int], **more: Any
 ) -> HttpResponse:
+    """The open cohort where it is open: a page, the dialog, or its body; with `more` for the templates."""
     context = _cohort_context(access, one, offsets) | more
     target = (request.htmx.target or "") if request.htmx else ""
     template = {"dialogs": "cohorts/_dialog.html", "cohort": "cohorts/_cohort.html"}.get(target, "cohorts/cohort.html")
@@ -196,6 +199,7 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         for name in ("joined", "left"):
             sets[f"held_{name}"] = (getattr(held, name), offsets.get(f"held_{name}", 0), detail.MOVES_SHOWN)
     history = detail.history_of(one)
+    rhythm = rhythm_of(access.project, one)
     return {
         "nav": "cohorts",
         "cohort": one,
@@ -205,11 +209,13 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "reach": detail.reach_of(current, phone.REASONS, email.REASONS) if current else None,
         "history": history,
         "chart": detail.chart_of(history),
-        "versions": compare.lines_of(one, compare.SHOWN) if current else [],
+        "versions": compare.lines_of(one, history)[: compare.SHOWN] if current else [],
         "export_sets": _export_sets(current) if current else [],
         "push": push_queries.pushed(one),
         "drift": push_queries.last_drift(one),
         "roads": drift.two_roads_of(one),
+        "rhythm": rhythm,
+        "rhythm_form": RhythmForm.showing(rhythm.choice) if rhythm else None,
     } | _run_context(one, now)
 
 
@@ -266,7 +272,7 @@ def after_act(request: HtmxRequest, access: Access, source_id: int, said: str, b
     """Back to where the button stood: the open cohort or the list."""
     htmx: Any = request.htmx
     if htmx and htmx.target == "cohort":
-        response = _cohort_answer(request, access, _fetch(access, source_id), {})
+        response = cohort_answer(request, access, _fetch(access, source_id), {})
         return trigger_client_event(_toast(response, said, bad), "cohorts-changed", {})
     if not htmx and request.POST.get("from") == "cohort":
         (messages.warning if bad else messages.success)(request, said)
@@ -326,7 +332,7 @@ def members(request: HtmxRequest, access: Access, source_id: int) -> HttpRespons
     context = {"cohort": one, "found": found, "find_form": form}
     if request.htmx:
         return render(request, "cohorts/_found.html", context, status=status)
-    answer = _cohort_answer(request, access, one, {}, **context)
+    answer = cohort_answer(request, access, one, {}, **context)
     answer.status_code = status
     return answer
 
@@ -379,7 +385,7 @@ def export(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse
     form = ExportForm(request.POST)
     snapshot = _version(one.current_id)
     if not form.is_valid() or snapshot is None:
-        answer = _cohort_answer(request, access, one, {}, export_form=form)
+        answer = cohort_answer(request, access, one, {}, export_form=form)
         answer.status_code = 422
         return answer
     what = form.cleaned_data["what"]

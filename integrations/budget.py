@@ -96,6 +96,13 @@ _USED: Compiled[int] = Compiled(
 )
 
 
+def pages_count(region: str, mixpanel_project_id: int) -> bool:
+    """Whether Mixpanel was lately seen to count the pages of a pull as queries."""
+    since = timezone.now() - PAGES_COUNT_FOR
+    found = Budget.objects.filter(region=region, mixpanel_project_id=mixpanel_project_id, pages_counted_at__gt=since)
+    return found.exists()
+
+
 @dataclass
 class _Held:
     """A place of ours. `good_until` is on the monotonic clock and errs on the early side."""

@@ -101,6 +101,16 @@ app.conf.update(
             "schedule": 6 * 3600.0,
             "options": {"expires": 3600},
         },
+        "say which cohorts and versions campaigns need": {
+            "task": "campaigns.tell_cohorts",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
+        "ask for the recurring refreshes that are due": {
+            "task": "cohorts.tick",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
         "forget what is past its time": {
             "task": "cohorts.prune",
             "schedule": 3600.0,

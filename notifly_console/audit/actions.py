@@ -37,6 +37,8 @@ class Action(TextChoices):
     SNAPSHOT_DISCARDED = "snapshot_discarded", _("보류된 버전 버림")
     GROUP_SAVED = "group_saved", _("유저 그룹 저장")
     GROUP_DELETED = "group_deleted", _("유저 그룹 삭제")
+    COHORT_RULES_CHANGED = "cohort_rules_changed", _("코호트 규칙 변경")
+    REFRESH_RHYTHM_CHANGED = "refresh_rhythm_changed", _("코호트 리프레시 일정 변경")
     SNAPSHOT_UNDONE = "snapshot_undone", _("버전 되돌리기")
     PROFILES_SEARCHED = "profiles_searched", _("유저 검색")
     PROFILE_SEEN = "profile_seen", _("유저 상세 열람")

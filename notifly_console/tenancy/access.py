@@ -38,6 +38,7 @@ class Right(StrEnum):
     REFRESH = "refresh"
     DECIDE_HELD = "decide_held"
     EDIT_GROUPS = "edit_groups"
+    EDIT_COHORT_RULES = "edit_cohort_rules"
     SEE_PROFILES = "see_profiles"
     SEE_CONTACTS = "see_contacts"
     EXPORT = "export"
@@ -65,6 +66,7 @@ WHO_MAY: dict[Right, frozenset[Role]] = {
     Right.REFRESH: _MARKETING,
     Right.DECIDE_HELD: _MARKETING,
     Right.EDIT_GROUPS: _MARKETING,
+    Right.EDIT_COHORT_RULES: _ADMINS,
     Right.SEE_PROFILES: _ALL,
     Right.SEE_CONTACTS: _ADMINS,  # full phone numbers and e-mail addresses; everybody else sees them masked
     Right.EXPORT: _MARKETING,
