@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 
-from benchmarks import audience, pages, refresh, render, send
+from benchmarks import audience, pages, push, refresh, render, send
 from benchmarks.report import HEAD
 from benchmarks.stage import CLIENTS
 
@@ -21,6 +21,10 @@ PARTS = {
     "csv": audience.csv_file,
     "send": send.engine,
     "interference": send.interference,
+    "push-accept": push.accept,
+    "push-apply": push.apply,
+    "push-million": push.million,
+    "push-correct": push.correct,
 }
 
 

@@ -7,11 +7,12 @@ the order in which sessions began. A worker that dies leaves rows; the next one 
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 from pyroaring import BitMap64
@@ -48,6 +49,8 @@ MOST_ATTEMPTS = 5
 UNNOTICED_SECONDS = 5
 SWEPT_AT_ONCE = 200
 UNUSABLE_SHOWN = 50
+KEPT = timedelta(days=90)
+PRUNED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -398,3 +401,11 @@ def _due_sessions() -> QuerySet[Any]:
     due = Q(pages_here=F("pages")) | Exists(unread) | Q(last_page_at__lt=old)
     found = PushSession.objects.filter(free, due, state=PushState.GATHERING)
     return found.values_list("cohort__project_id", "cohort__source_id").distinct()[:SWEPT_AT_ONCE]
+
+
+def prune() -> int:
+    """Forgets sessions that ended long ago, but for each cohort's last. Returns how many."""
+    newest = PushSession.objects.filter(cohort=OuterRef("cohort")).order_by("-first_seq").values("pk")[:1]
+    old = PushSession.objects.filter(finished_at__lt=timezone.now() - KEPT).exclude(pk=Subquery(newest))
+    going = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+    return PushSession.objects.filter(pk__in=going).delete()[0]

@@ -65,7 +65,7 @@ def is_due(session: PushSession, project_id: UUID, mapping: Mapping) -> bool:
     if session.pages <= SMALL_PAGES or session.action == PushAction.REMOVE or session.rehearsal:
         return False
     confirmed = Inlet.objects.filter(project_id=project_id).values_list("confirmed_for", flat=True).first()
-    return confirmed != _words(mapping)
+    return confirmed != columns_of(mapping)
 
 
 def hold(session: PushSession, page_id: int, mapping: Mapping) -> None:
@@ -80,7 +80,8 @@ def hold(session: PushSession, page_id: int, mapping: Mapping) -> None:
     session.save(update_fields=["rehearsal", "state"])
 
 
-def _words(mapping: Mapping) -> str:
+def columns_of(mapping: Mapping) -> str:
+    """By what a confirmation is remembered: other columns are other words."""
     return f"{mapping.seal.hex()}.{'drop' if mapping.drop_unknown else 'make'}"
 
 
@@ -145,7 +146,7 @@ def confirm(project: Project, mapping: Mapping, *, actor: Any, request: Any = No
     held = waiting(project)
     if not held:
         raise NothingWaits
-    inlet.confirmed_for, inlet.confirmed_at = _words(mapping), timezone.now()
+    inlet.confirmed_for, inlet.confirmed_at = columns_of(mapping), timezone.now()
     inlet.confirmed_by = getattr(actor, "email", "")
     inlet.save(update_fields=["confirmed_for", "confirmed_at", "confirmed_by"])
     PushSession.objects.filter(pk__in=[one.pk for one in held]).update(state=PushState.GATHERING)

@@ -32,6 +32,7 @@ def prune() -> None:
     phone_moves.prune()
     drift.prune()
     plan.prune()
+    pushing.prune()
     refreshing.prune()
 
 

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 MOST_WAITING = 5_000
 OLDEST_WAITING = timedelta(minutes=15)
 ASKED_EVERY_SECONDS = 1.0
+WOKEN_EVERY_SECONDS = 1.0
 RETRY_SECONDS = 30
 KEPT = timedelta(days=7)
 PRUNED_AT_ONCE = 500
@@ -40,6 +41,7 @@ COMPRESSION = 1
 
 _handlers: dict[str, Task] = {}
 _waiting: dict[UUID, tuple[float, bool]] = {}
+_woken: dict[tuple[UUID, int], float] = {}
 
 
 # -- Handing over -----------------------------------------------------------------------------------------------------
@@ -51,10 +53,19 @@ def handled_by(kind: InboundKind, task: Task) -> None:
     _handlers[kind] = task
 
 
-def hand_over(kind: str, project_id: UUID, subject: int) -> None:
-    """Wakes the handler after the current transaction; the sweep does it where that is lost."""
-    if handler := _handlers.get(kind):
-        nudge(handler, project_id=project_id.hex, subject=subject)
+def hand_over(kind: str, project_id: UUID, subject: int, *, more_follow: bool = False) -> None:
+    """Wakes the handler after the current transaction; the sweep does it where that is lost. While more of the same is
+    to come, a word a second is enough: a handler looks again before it goes to sleep."""
+    handler = _handlers.get(kind)
+    if handler is None:
+        return
+    now, said = time.monotonic(), _woken.get((project_id, subject), -WOKEN_EVERY_SECONDS)
+    if more_follow and now - said < WOKEN_EVERY_SECONDS:
+        return
+    if len(_woken) > 10_000:
+        _woken.clear()
+    _woken[project_id, subject] = now
+    nudge(handler, project_id=project_id.hex, subject=subject)
 
 
 # -- Hints ------------------------------------------------------------------------------------------------------------
@@ -101,6 +112,7 @@ def keep(
     fingerprint: str,
     envelope: dict[str, Any],
     api_key_id: int | None,
+    more_follow: bool = False,
 ) -> Kept:
     """Keeps a call, once. To be called in a transaction; acknowledge it after the commit and not before.
 
@@ -116,7 +128,7 @@ def keep(
     )
     _seal(page, zlib.compress(body, COMPRESSION))
     if (number := _insert(page)) is not None:
-        hand_over(kind, project_id, subject)
+        hand_over(kind, project_id, subject, more_follow=more_follow)
         return Kept(number, is_new=True)
     twin = InboundPage.objects.filter(project_id=project_id, kind=kind, fingerprint=fingerprint)
     dropped = When(state=InboundState.DROPPED, then=Value(InboundState.NEW.value))

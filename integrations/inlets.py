@@ -1,5 +1,6 @@
 """A project's inlet: which Mixpanel project's pages it takes, and what was turned away there."""
 
+import time
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +20,26 @@ from notifly_console.tenancy.models import Project
 log = structlog.get_logger(__name__)
 
 NOTE = app.signature("integrations.note_refusal")
+BELIEVED_SECONDS = 3.0
 _noted = Throttle(1, 60)
+_belonging: dict[tuple[UUID, int], float] = {}
 
 
 def belongs(project_id: UUID, mixpanel_project_id: int) -> bool:
     """Whether pages of this Mixpanel project are the project's: of the one that it is connected to, else of the one
-    whose page came first, which is remembered. To be called in a transaction."""
+    whose page came first, which is remembered. To be called in a transaction. A yes is believed for a few seconds."""
+    known = _belonging.get((project_id, mixpanel_project_id), -BELIEVED_SECONDS)
+    if time.monotonic() - known < BELIEVED_SECONDS:
+        return True
+    is_so = _ask_whose(project_id, mixpanel_project_id)
+    if is_so:
+        if len(_belonging) > 1000:
+            _belonging.clear()
+        _belonging[project_id, mixpanel_project_id] = time.monotonic()
+    return is_so
+
+
+def _ask_whose(project_id: UUID, mixpanel_project_id: int) -> bool:
     connected = Connection.objects.filter(project_id=project_id, kind=Kind.MIXPANEL).values_list("settings", flat=True)
     settings = connected.first()
     if settings is not None:
@@ -94,5 +109,6 @@ def change_columns(project: Project, **columns: Any) -> None:
 
 
 def forget_binding(project: Project) -> None:
-    """Lets the next page say anew whose pages come here."""
+    """Lets the next page say anew whose pages come here. (Other processes believe what they know a little longer.)"""
+    _belonging.clear()
     Inlet.objects.filter(project=project).update(mixpanel_project_id=None, bound_at=None)

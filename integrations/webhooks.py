@@ -151,6 +151,7 @@ def _keep(request: HttpRequest, key: ApiKey, page: PushedPage, body: bytes) -> N
                 fingerprint=page.fingerprint(),
                 envelope=page.envelope(),
                 api_key_id=key.pk,
+                more_follow=page.page < page.pages,
             )
             keys.note_use(key, address=address, what=f"mixpanel {page.project_id}/{page.integration_id or '-'}")
     if not fits:

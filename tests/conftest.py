@@ -149,5 +149,7 @@ def pusher(world: World) -> Any:
     webhooks.FAILURES.clear()
     webhooks._proven.clear()
     inlets._noted.clear()
+    inlets._belonging.clear()
     inbox._waiting.clear()
+    inbox._woken.clear()
     return Pusher(world.id, factories.api_key(world.project))

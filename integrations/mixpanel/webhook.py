@@ -174,9 +174,9 @@ def read_strictly(body: bytes) -> Any:
     """The value of a JSON text in UTF-8: no byte order mark, at most 32 levels, no name twice in an object, no NaN or
     infinity, not more values than a page can hold. Numbers beyond 64 bits come as strings of their digits; half a
     surrogate pair, which Python takes for text and no database does, comes as a NUL. Raises NotAPage."""
-    names = _measure(body)
+    names, objects = _measure(body)
     value = _read(body)
-    if names != _count_names(value):
+    if names != _count_names(value, objects):
         raise NotAPage("The body has the same name twice in one object.")
     return value
 
@@ -189,10 +189,10 @@ def _read(body: bytes) -> Any:
         raise NotAPage(f"The body is not JSON in UTF-8: {reason}.") from None
 
 
-def _measure(body: bytes) -> int:
-    """How many names the objects of a JSON text have in all. Raises NotAPage for one that would be too deep or too
-    large for a parser. Works on the bytes, and where they aren't JSON it is right up to the place where a parser
-    stops."""
+def _measure(body: bytes) -> tuple[int, int]:
+    """How many names the objects of a JSON text have in all, and how many objects there are. Raises NotAPage for one
+    that would be too deep or too large for a parser. Works on the bytes, and where they aren't JSON it is right up to
+    the place where a parser stops."""
     outside = _outside_strings(body)
     brackets = outside.translate(None, _BRACKETS_ONLY)
     if len(brackets) > 2 * MOST_CONTAINERS or outside.count(b",") > MOST_VALUES:
@@ -202,7 +202,7 @@ def _measure(body: bytes) -> int:
         depth += 1 if bracket in b"[{" else -1
         if depth > DEEPEST:
             raise NotAPage(f"The body is nested deeper than {DEEPEST} levels.")
-    return outside.count(b":")
+    return outside.count(b":"), brackets.count(b"{")
 
 
 def _outside_strings(body: bytes) -> bytes:
@@ -269,7 +269,11 @@ def _reason(body: bytes, error: ValueError) -> str:
     return problem if position is None else f"{problem} at character {position}"
 
 
-def _count_names(value: Any) -> int:
+def _count_names(value: Any, objects: int) -> int:
+    """How many names the objects of a value have, of which there are so many as it was written."""
+    flat = _count_flat(value)
+    if flat is not None and flat[1] == objects:
+        return flat[0]
     names, open_ = 0, [value]
     while open_:
         one = open_.pop()
@@ -279,6 +283,18 @@ def _count_names(value: Any) -> int:
         elif type(one) is list:
             open_.extend([inner for inner in one if type(inner) is dict or type(inner) is list])
     return names
+
+
+def _count_flat(value: Any) -> tuple[int, int] | None:
+    """(names, objects) of a page where members hold no object, as most do: without a look at each value."""
+    parameters = value.get("parameters") if type(value) is dict else None
+    if type(parameters) is not dict:
+        return None
+    members = parameters.get("members")
+    if type(members) is not list or any(type(one) is not dict for one in members):
+        return None
+    others = [one for one in (value, parameters, parameters.get("page_info")) if type(one) is dict]
+    return sum(map(len, others)) + sum(map(len, members)), len(others) + len(members)
 
 
 # -- Members ----------------------------------------------------------------------------------------------------------

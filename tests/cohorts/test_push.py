@@ -498,6 +498,17 @@ def test_nothing_happens_for_a_cohort_or_project_that_isnt_there(world: Any) -> 
     assert not Cohort.objects.exists()
 
 
+# -- Forgetting -------------------------------------------------------------------------------------------------------
+def test_sessions_of_long_ago_are_forgotten_but_the_last(pusher: Pusher) -> None:
+    pusher.sync([1], session="a")
+    pusher.sync([2], session="b", action="add_members")
+    assert push.prune() == 0
+    PushSession.objects.update(finished_at=timezone.now() - timedelta(days=91))
+    push.prune()
+    assert list(PushSession.objects.values_list("session_id", flat=True)) == ["b"]
+    assert visible() == users(1, 2)
+
+
 # -- Two roads --------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def pulled(connect_to: Any, world: Any, sandbox: Any) -> Any:

@@ -1,0 +1,151 @@
+"""What Mixpanel pushes: pages accepted a second, members applied a second, and whether the right people are in."""
+
+import base64
+import http.client
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from benchmarks.pages import web
+from benchmarks.push_once import A_PAGE, page
+from benchmarks.report import Line
+from benchmarks.stage import DATABASE, ROOT, Stage, free_port, stage, wait_for
+
+CONNECTIONS = 8
+MARK = "session-000000000000"
+
+
+def accept(seconds: float = 15) -> Iterator[Line]:
+    """Pages of a thousand members (about 208 kB) from eight connections, beside the least that a webhook can do."""
+    with stage(100) as here:
+        pair = json.loads(here.manage("issue_key", "--project", here.project))
+        word = f"{pair['access_key']}:{pair['secret_key']}"
+        body = json.dumps(page(MARK, 1, 1, range(A_PAGE))).encode()
+        with web(here) as port:
+            ours = load(port, f"/mixpanel/projects/{here.project}/cohorts", word, body, seconds)
+        kept = here.sql("SELECT count(*) FROM integrations_inboundpage")[0][0]
+        if kept != len(ours):
+            raise SystemExit(f"{len(ours)} pages were acknowledged, and {kept} are there.")
+        here.sql("CREATE TABLE peer_page (id bigserial PRIMARY KEY, body bytea)")
+        with bare_receiver(word) as port:
+            peer = load(port, "/", word, body, seconds)
+        size = f"{len(body) // 1024} kB, {CONNECTIONS} connections"
+        yield Line(
+            f"accept a page ({size}), time for each",
+            1000 * seconds / len(ours),
+            1000 * seconds / len(peer),
+            2.5,
+            unit="ms",
+            note="peer: parse, insert, answer, and nothing else",
+        )
+        yield Line("the same against its bar (120 pages/s)", 1000 * seconds / len(ours), 1000 / 120, 1.0, unit="ms")
+        yield Line("p95 of an accepted page", p95(ours), 100.0, 1.0, unit="ms", note="peer: the bar")
+        yield Line("p95 beside the peer's", p95(ours), p95(peer), None, unit="ms")
+
+
+def apply(pages: int = 300) -> Iterator[Line]:
+    """A session of so many thousand members by one worker, all new and then all known."""
+    with stage(100) as here:
+        command = [sys.executable, "-m", "benchmarks.push_once", here.project, str(pages)]
+        here.sql("VACUUM ANALYZE")
+        new = Stage._json(command, here.environment)
+        here.sql("VACUUM ANALYZE")
+        known = Stage._json(command, here.environment)
+        people = (pages - 1) * A_PAGE
+        for words, result in (("new", new), ("known", known)):
+            if result["size"] != pages * A_PAGE:
+                raise SystemExit(f"The cohort has {result['size']:,} members instead of {pages * A_PAGE:,}.")
+            each = 1e6 * result["before_last"] / people
+            yield Line(
+                f"apply {people:,} members, {words}, µs each",
+                each,
+                1e6 / 30_000,
+                1.0,
+                unit="µs",
+                note="peer: the bar, 30,000/s",
+            )
+        yield Line("known members beside new ones", known["before_last"], new["before_last"], None)
+        yield Line("from the last page to the visible version", new["after_last"], 60.0, 1.0, note="peer: the bar")
+        yield Line("worker's peak memory, MB", new["peak_kb"] / 1024, 300.0, 1.0, unit="MB", note="peer: the bar")
+
+
+def million() -> Iterator[Line]:
+    """The same with a million."""
+    yield from apply(1000)
+
+
+def correct() -> Iterator[Line]:
+    """A hundred pages shuffled and repeated, one of them missing, then a sync of what is left of the cohort: how many
+    people are in who shouldn't be, or aren't in who should, beside a receiver that adds whatever comes."""
+    with stage(100) as here:
+        result = Stage._json([sys.executable, "-m", "benchmarks.push_correct", here.project], here.environment)
+        yield Line(
+            "people wrongly visible after 99 of 100 pages", result["ours_partial"], result["peer_partial"], 0.0, unit=""
+        )
+        yield Line(
+            "people wrongly in or out after the re-sync", result["ours_after"], result["peer_after"], 0.0, unit=""
+        )
+
+
+def load(port: int, path: str, word: str, body: bytes, seconds: float) -> list[float]:
+    """Milliseconds of each page that was acknowledged. Every page is another one."""
+    headers = {
+        "Authorization": f"Basic {base64.b64encode(word.encode()).decode()}",
+        "Content-Type": "application/json",
+    }
+    times: list[float] = []
+    problems: list[str] = []
+    end = time.perf_counter() + seconds
+
+    def client(number: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        count = 0
+        while time.perf_counter() < end and not problems:
+            count += 1
+            mine = body.replace(MARK.encode(), f"session-{number:02d}{count:010d}".encode(), 1)
+            began = time.perf_counter()
+            connection.request("POST", path, mine, headers)
+            answer = connection.getresponse()
+            said = answer.read()
+            times.append((time.perf_counter() - began) * 1000)
+            if answer.status != 200:
+                problems.append(f"{answer.status}: {said[:300]!r}")
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise SystemExit(problems[0])
+    return times
+
+
+def p95(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.95)]
+
+
+@contextmanager
+def bare_receiver(word: str) -> Iterator[int]:
+    """The peer, on the same server with as many processes and threads."""
+    port = free_port()
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "benchmarks.peers.bare_receiver:application"),
+            *("-b", f"127.0.0.1:{port}", "-k", "gthread", "-w", "3", "--threads", "2"),
+            *("--no-control-socket", "--log-level", "error"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": DATABASE, "PEER_PAIR": word},
+    )
+    try:
+        wait_for(port)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(timeout=15)
