@@ -228,8 +228,8 @@ def listing(of: Any, template_id: str = "KA01TPfactory") -> Any:
     data = senders.as_data(
         account="26010500000001",
         balance=Balance(Decimal(1_000_000)),
-        profiles=[KakaoProfile("KA01PFfactory", "@하루식탁", "0215880001")],
-        numbers=[SenderNumber("0215881234")],
+        profiles=[KakaoProfile("KA01PFfactory", "@하루식탁", "0269000001")],
+        numbers=[SenderNumber("0269001234")],
         templates=[template],
         prices={kind: Decimal(10) for kind in Kind},
     )

@@ -113,11 +113,11 @@ def accounts(opted_out: set[str]) -> dict[str, Account]:
         secret=SOLAPI_API_SECRET,
         balance=30_000_000.0,
         channels=[
-            Channel(CHANNEL, "@하루식탁", "하루식탁", "0215880001"),
-            Channel(DELIVERY_CHANNEL, "@하루식탁배송", "하루식탁 배송", "0215880001"),
+            Channel(CHANNEL, "@하루식탁", "하루식탁", "0269000001"),
+            Channel(DELIVERY_CHANNEL, "@하루식탁배송", "하루식탁 배송", "0269000001"),
         ],
         templates={template.id: template for template in _templates()},
-        numbers={"0215881234": "2027-03-31", "01090001234": "2027-01-15", "15881234": "2028-06-30"},
+        numbers={"0269001234": "2027-03-31", "01090001234": "2027-01-15", "15881234": "2028-06-30"},
         opted_out=opted_out,
         blocked={"01090009999": "반품 분쟁"},
     )

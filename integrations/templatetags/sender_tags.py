@@ -29,7 +29,7 @@ _SHAPES = (
 
 @register.filter
 def sender_number(digits: str) -> str:
-    """02-1588-1234, 010-9000-1234, 1588-1234; whatever has another shape stays as it is."""
+    """02-6900-1234, 010-9000-1234, 1588-1234; whatever has another shape stays as it is."""
     for shape, written in _SHAPES:
         if re.fullmatch(shape, digits):
             return re.sub(shape, written, digits)

@@ -19,7 +19,7 @@ from integrations.solapi.client import Account, SolapiClient
 from integrations.solapi.messenger import SolapiMessenger
 from notifly_console.lib.crypto import Secret
 
-SENDER = "0215881234"
+SENDER = "0269001234"
 ENDPOINTS = {
     "open": "groups/create",
     "load": "groups/add",

@@ -70,7 +70,7 @@ def test_from_nothing_to_a_sender(world: Any, pages: Pages) -> None:
     for shown in (
         "연결됨",
         "@하루식탁",
-        "02-1588-1234",
+        "02-6900-1234",
         "010-9000-1234",
         "1588-1234",
         "30,000,000원",
@@ -217,7 +217,7 @@ def test_a_refresh_that_fails_keeps_what_was_there(
     page = pages.press("refresh")
     assert "SOLAPI가 오류로 응답하고 있습니다" in page
     assert "아래는 그 전에 가져온 것입니다" in page
-    assert "02-1588-1234" in page
+    assert "02-6900-1234" in page
 
 
 def test_the_sweep_fetches_what_has_grown_old_and_leaves_the_rest(world: Any, registered: Connection) -> None:

@@ -25,8 +25,8 @@ from notifly_console.audit.models import Entry
 from tests import factories
 
 SECRET = "API-SECRET-OF-THE-SHOP-0000000001"
-PROFILE = KakaoProfile("KA01PF1", "@하루식탁", "0215881234")
-NUMBER = SenderNumber("0215881234", "", True)
+PROFILE = KakaoProfile("KA01PF1", "@하루식탁", "0269001234")
+NUMBER = SenderNumber("0269001234", "", True)
 TEMPLATE = Template(
     "KA01TP1",
     "KA01PF1",

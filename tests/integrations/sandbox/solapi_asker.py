@@ -13,7 +13,7 @@ from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
 from integrations.sandbox.server import SandboxServer
 from integrations.sandbox.solapi_catalogue import CHANNEL
 
-SENDER = "0215881234"
+SENDER = "0269001234"
 ORDER_DONE = "KA01TP260112021000001OrderDone01"
 VARIABLES = {"#{고객명}": "김하나", "#{주문번호}": "A-1", "#{상품명}": "밀키트", "#{결제금액}": "12,900"}
 

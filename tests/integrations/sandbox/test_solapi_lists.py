@@ -48,7 +48,7 @@ def test_filters(solapi: SolapiAsker, sent: list[str]) -> None:
     assert len(found(to="01040001000")) == 2
     assert {one["type"] for one in found(type="LMS")} == {"LMS"}
     assert [one["to"] for one in found(statusCode="3040")] == ["01040000005"]
-    assert len(found(**{"from": "0215881234"})) == 9
+    assert len(found(**{"from": "0269001234"})) == 9
     assert len(found(criteria="to,statusCode", cond="eq,eq", value="01040001000,4000")) == 2
     one, two = (message["messageId"] for message in found(to="01040001000"))
     assert [message["messageId"] for message in found(messageId=one)] == [one]
@@ -123,7 +123,7 @@ def test_what_the_shop_owns(solapi: SolapiAsker) -> None:
     assert rejected["comments"][0]["content"]
     assert solapi.get("kakao/v2/brand-templates")["brandTemplateList"] == []
     numbers = solapi.get("senderid/v1/numbers/active")
-    assert numbers == ["0215881234", "01090001234", "15881234"]
+    assert numbers == ["0269001234", "01090001234", "15881234"]
     assert [one["phoneNumber"] for one in solapi.get("senderid/v1/numbers")["senderIds"]] == numbers
     assert solapi.get("iam/v1/block/groups")["blockGroups"][0]["status"] == "ACTIVE"
     assert solapi.get("iam/v1/block/numbers")["blockNumbers"][0]["phoneNumber"] == "01090009999"

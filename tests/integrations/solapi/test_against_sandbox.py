@@ -30,7 +30,7 @@ def test_what_the_shop_has(catalogue: SolapiCatalogue) -> None:
             (CHANNEL, "@하루식탁"),
             (DELIVERY_CHANNEL, "@하루식탁배송"),
         ]
-        assert {number.number for number in catalogue.numbers()} == {"0215881234", "01090001234", "15881234"}
+        assert {number.number for number in catalogue.numbers()} == {"0269001234", "01090001234", "15881234"}
         assert catalogue.account() == (senders.Balance(Decimal(30_000_000)), "26010500000001")
         assert catalogue.prices() == {
             Kind.SMS: 12, Kind.LMS: 39, Kind.MMS: 90, Kind.ALIMTALK: 10, Kind.FRIENDTALK: 25,

@@ -130,7 +130,7 @@ def test_a_skewed_clock_is_tried_once_more_with_another_salt(settings: Any) -> N
 # -- Loading ----------------------------------------------------------------------------------------------------------
 def messages(*numbers: str) -> list[Message]:
     return [
-        Message(reference=f"r{n}", to=f"+82{number[1:]}", kind=Kind.SMS, sender="0215881234", text="안녕")
+        Message(reference=f"r{n}", to=f"+82{number[1:]}", kind=Kind.SMS, sender="0269001234", text="안녕")
         for n, number in enumerate(numbers)
     ]
 

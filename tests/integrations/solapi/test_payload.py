@@ -10,12 +10,12 @@ from integrations.messaging import Button, Fallback, Kind, Message
 from integrations.solapi import payload
 from integrations.solapi.payload import message_json, national, requests_of
 
-SMS = Message(reference="r1", to="+821012345678", kind=Kind.SMS, sender="0215881234", text="안녕하세요")
+SMS = Message(reference="r1", to="+821012345678", kind=Kind.SMS, sender="0269001234", text="안녕하세요")
 ALIMTALK = Message(
     reference="r2",
     to="+821012345678",
     kind=Kind.ALIMTALK,
-    sender="0215881234",
+    sender="0269001234",
     text="민지님, 주문이 완료되었습니다.",
     profile="KA01PF1",
     template="KA01TP1",
@@ -25,13 +25,13 @@ BRAND = Message(
     reference="r3",
     to="+821012345678",
     kind=Kind.FRIENDTALK,
-    sender="0215881234",
+    sender="0269001234",
     text="신메뉴!",
     profile="KA01PF1",
     is_ad=True,
     buttons=(Button("보러 가기", "https://m.example/1"), Button("주문", "https://m.example/2", "https://example/2")),
 )
-COMMON = {"to": "01012345678", "from": "0215881234", "autoTypeDetect": False, "country": "82"}
+COMMON = {"to": "01012345678", "from": "0269001234", "autoTypeDetect": False, "country": "82"}
 
 
 def test_a_short_text() -> None:
@@ -71,7 +71,7 @@ def test_an_alimtalks_fallback_is_a_text_of_its_own() -> None:
     assert made["replacements"] == [
         {
             "to": "01012345678",
-            "from": "0215881234",
+            "from": "0269001234",
             "type": "LMS",
             "autoTypeDetect": False,
             "text": "대신 보내는 문자",
