@@ -36,7 +36,7 @@ from django.db.models import Case, Count, Exists, F, Max, OuterRef, Q, QuerySet,
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from campaigns import arrows, brake, finish, optouts, picture_ids
+from campaigns import arrows, brake, epoch, finish, optouts, picture_ids
 from campaigns.arrows import Taken
 from campaigns.content import content_of
 from campaigns.models import (
@@ -112,6 +112,8 @@ def wake() -> None:
 def work(*, seconds: float = SLICE_SECONDS) -> None:
     """One worker's turn: about `seconds` with the run that is most in need of hands, or with several one after the
     other where each has little to do. Then others have their turn."""
+    if not epoch.is_sound():
+        return
     ends_at = time.monotonic() + seconds
     seen: list[int] = []
     while time.monotonic() < ends_at:
@@ -376,9 +378,11 @@ class Sender:
         try:
             with untried.transaction(state=BatchState.TRIED, tried_at=Now()):
                 arrows.refuse(hand.id, refused)
+                counted = epoch.intend()
         except LeaseLost:
             self._give_back(hand, "halted")  # Raises LeaseLost if it is that.
             raise _Rest from None
+        epoch.note(counted)
         for id_, one in refused.items():
             if one.verdict.is_opt_out:
                 phone = next(person.phone for person in hand.people if person.id == id_)

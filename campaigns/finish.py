@@ -4,6 +4,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from campaigns import arrows, history
 from campaigns.models import (
@@ -18,6 +19,7 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
+from campaigns.schedule import next_run, timing_of
 from integrations.messaging import Reason
 from notifly_console.celery import app
 from notifly_console.lib.nudge import nudge
@@ -26,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 OPEN = (BatchState.CLAIMED, BatchState.TRIED, BatchState.UNKNOWN)
 """Batches whose people may yet have to wait again."""
+GOING = (CampaignState.ACTIVE, CampaignState.INACTIVE)
 CANCELLED_AT_ONCE = 5_000
 SWEPT_AT_ONCE = 200
 PRUNED_AT_ONCE = 50_000
@@ -64,10 +67,15 @@ def finish(run_id: int) -> bool:
 
 def end_if_over(campaign: Campaign) -> bool:
     """Ends the campaign when nothing of it is going on and nothing is to come; whether it did. In the transaction of
-    what ended last."""
+    what ended last. A paused one ends, too: started again it would go out to everybody once more."""
     live = Run.objects.filter(campaign=OuterRef("pk"), state__in=RUN_LIVE).exclude(kind=RunKind.TEST)
-    over = Campaign.objects.filter(~Exists(live), pk=campaign.pk, state=CampaignState.ACTIVE, next_run_at=None)
-    if over.update(state=CampaignState.ENDED, ended_at=Now()) != 1:
+    current = Campaign.objects.select_related("project").get(pk=campaign.pk)
+    if current.state == CampaignState.INACTIVE:
+        coming = next_run(timing_of(current.timing), timezone.now(), current.project.zone)
+    else:
+        coming = current.next_run_at
+    over = Campaign.objects.filter(~Exists(live), pk=campaign.pk, state=current.state, next_run_at=None)
+    if coming is not None or current.state not in GOING or over.update(state=CampaignState.ENDED, ended_at=Now()) != 1:
         return False
     history.note(campaign, "over")
     return True

@@ -51,6 +51,7 @@ SKIPPED: dict[str, Promise] = {
     "refresh_late": _("먼저 하기로 한 코호트 리프레시가 제때 끝나지 않았습니다"),
     "vanished": _("Mixpanel에서 코호트가 사라졌습니다"),
     "nobody": _("보낼 수 있는 수신자가 없습니다"),
+    "restored": _("데이터베이스가 백업에서 복원되어, 이미 보냈을 수 있습니다"),
     "still_sending": _("지난 회차가 아직 끝나지 않았습니다"),
 }
 """By `Run.skipped_for`."""

@@ -38,7 +38,7 @@ log = structlog.get_logger(__name__)
 
 TICKED_AT_ONCE = 200
 NAME_LENGTH = 120
-GOING = (CampaignState.ACTIVE, CampaignState.INACTIVE)
+GOING = finish.GOING
 
 
 class CannotLaunch(Exception):
@@ -158,7 +158,7 @@ def cancel_run(run: Run, *, by: Any, request: HttpRequest | None = None) -> Run:
     with transaction.atomic():
         if _cancel(run):
             _tell(run.campaign, "cancelled", Action.RUN_CANCELLED, by, request, run=run)
-            _end_if_over(run.campaign)
+            finish.end_if_over(run.campaign)
     run.refresh_from_db()
     return run
 
@@ -182,17 +182,6 @@ def end(campaign: Campaign, *, by: Any, request: HttpRequest | None = None) -> C
                 _cancel(run)
             _tell(campaign, "ended", Action.CAMPAIGN_ENDED, by, request)
     return _fetch(campaign.pk)
-
-
-def _end_if_over(campaign: Campaign) -> None:
-    """After a run was cancelled: a campaign that has nothing to come is over, even one that was paused."""
-    current = _fetch(campaign.pk)
-    if finish.end_if_over(current) or current.state != CampaignState.INACTIVE or _live(current).exists():
-        return
-    if next_run(timing_of(current.timing), timezone.now(), current.project.zone) is None:
-        paused = Campaign.objects.filter(pk=current.pk, state=CampaignState.INACTIVE)
-        if paused.update(state=CampaignState.ENDED, ended_at=Now()):
-            history.note(current, "over")
 
 
 # -- Another one like it, and none at all -----------------------------------------------------------------------------

@@ -496,3 +496,14 @@ class Batch(models.Model):
 
     def __str__(self) -> str:
         return self.id.hex
+
+
+class Epoch(models.Model):
+    """How often anything was about to be dispatched; one row. `campaigns/epoch.py` knows what it is for."""
+
+    token = models.UUIDField(default=uuid.uuid4)
+    """Names this database's number where it is kept beside it."""
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from campaigns import delivery, finish, freeze, keep_versions, launch, needs, optouts, reconcile, uploads
+from campaigns import delivery, epoch, finish, freeze, keep_versions, launch, needs, optouts, reconcile, uploads
 from integrations.messaging import SendError
 from notifly_console.tenancy.models import Project
 
@@ -37,6 +37,7 @@ def ask() -> None:
 @shared_task(name="campaigns.sweep", max_retries=0)
 def sweep() -> None:
     """The clock of campaigns: runs that are due, workers that died, questions that are due."""
+    epoch.is_sound()
     launch.tick()
     reconcile.sweep()
     freeze.sweep()

@@ -13,7 +13,13 @@ from tests.campaigns.test_drafts import FORM
 
 
 @pytest.fixture
-def account(monkeypatch: Any, settings: Any) -> provider.Provider:
+def own_folder(settings: Any, tmp_path: Any) -> None:
+    """What is kept beside the database is kept in a folder of the test's own."""
+    settings.REDIS_URL, settings.VAR_DIR = "", str(tmp_path)
+
+
+@pytest.fixture
+def account(monkeypatch: Any, settings: Any, own_folder: None) -> provider.Provider:
     """Every project's sender; batches are of ten. Whom it would wake is noted, and nobody is woken."""
     from notifly_console.lib import nudge
 

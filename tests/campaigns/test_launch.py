@@ -478,6 +478,18 @@ def test_a_cancelled_runs_unclear_batch_is_still_settled(queued, by, account):
     assert run.handed_over_at
 
 
+def test_a_campaign_that_is_paused_when_its_last_batch_goes_out_is_over(queued, by, account):
+    """Started again it would go out to everybody once more."""
+    run = prepared(queued)
+    account.before = lambda step: step == "dispatch" and launch.pause(run.campaign, by=by)
+    sending.send(run)
+    account.before = None
+    finish.sweep()
+    assert Campaign.objects.get().state == CampaignState.ENDED
+    launch.resume(run.campaign, by=by)
+    assert Run.objects.count() == 1
+
+
 def test_ending_a_campaign_ends_its_run(queued, by):
     run = prepared(queued)
     assert launch.end(run.campaign, by=by).state == CampaignState.ENDED

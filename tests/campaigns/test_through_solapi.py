@@ -31,7 +31,7 @@ PEOPLE = 4
 
 
 @pytest.fixture
-def solapi(world, sandbox, settings, monkeypatch, day):
+def solapi(world, sandbox, settings, monkeypatch, day, own_folder):
     settings.SENDING_BATCH = 2
     monkeypatch.setattr(nudge, "_enqueue", lambda task, ids: None)
     senders.register(world.project, SolapiSettings(api_key=SOLAPI_API_KEY), SOLAPI_API_SECRET)
