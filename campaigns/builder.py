@@ -121,6 +121,7 @@ def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *
         "me": str(access.user),
         "is_new": is_new,
         "channels": pills,
+        "all_unregistered": not any(pill.is_registered for pill in pills),
         "unregistered": ", ".join(str(pill.label) for pill in pills if not pill.is_registered),
         "senders_address": reverse("integrations:settings", args=[access.project.id]) + "#senders",
         "other_channels": OTHER_CHANNELS,

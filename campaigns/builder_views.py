@@ -159,7 +159,12 @@ def _not_saved(request: Any, access: Access, campaign: Campaign, status: int, **
     """Nothing was saved; the form keeps what was written."""
     why.setdefault("problems", [])
     if "conflict" in why:
-        why["differences"] = [COLUMN_LABELS[column] for column in sorted(drafts.differences(why["conflict"], campaign))]
+        stored_one = why["conflict"]
+        differing = drafts.differences(stored_one, campaign)
+        why["differences"] = [label for column, label in COLUMN_LABELS.items() if column in differing]
+        why["theirs"] = [
+            (COLUMN_LABELS[name], getattr(stored_one, name)) for name in ("name", "description") if name in differing
+        ]
     if request.htmx:
         context = {"campaign": campaign, "oob": True, "me": str(access.user)} | why
         return render(request, "campaigns/_not_saved.html", context, status=status)

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from campaigns.schedule import WEEKDAYS
 from notifly_console.lib.masking import mask_phone
 from notifly_console.lib.ui_tags import exact, icon
 
@@ -61,8 +62,12 @@ def clock(moment: datetime) -> SafeString:
 def day(moment: datetime) -> SafeString:
     """11월 23일(월) 09:00 KST"""
     local = timezone.localtime(moment)
-    words = formats.date_format(local, _("n월 j일(D) H:i"))
-    return format_html('<time datetime="{}">{} {}</time>', local.isoformat(), words, local.strftime("%Z"))
+    words = _("%(month)d월 %(day)d일(%(weekday)s)") % {
+        "month": local.month,
+        "day": local.day,
+        "weekday": WEEKDAYS[local.weekday()],
+    }
+    return format_html('<time datetime="{}">{} {}</time>', local.isoformat(), words, local.strftime("%H:%M %Z"))
 
 
 @register.simple_tag

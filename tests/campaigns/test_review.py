@@ -57,7 +57,7 @@ def test_a_finished_draft_is_shown_as_it_will_go_out(town: Any, sign_in: Any) ->
         "최종 확인",
         "11월 VIP 재구매 유도",
         "1660-0412",
-        "1월 20일(수요일) 15:30 KST",
+        "1월 20일(수) 15:30 KST",
         "Asia/Seoul (KST)",
         "VIP 재구매 유도",
         "mixpanel_2785620",
@@ -74,7 +74,7 @@ def test_a_recurring_campaign_shows_its_next_three_runs(town: Any, sign_in: Any)
     form = {"timing": "weekly", "weekday": ["0", "3"], "start": "2026-07-06", "forever": "1", "time": "09:00"}
     one, client = town.made(**form), sign_in("marketer")
     page = client.get(at(one, "review")).content.decode()
-    for words in ("7월 6일(월요일) 09:00 KST", "7월 9일(목요일) 09:00 KST", "7월 13일(월요일) 09:00 KST", "무기한"):
+    for words in ("7월 6일(월) 09:00 KST", "7월 9일(목) 09:00 KST", "7월 13일(월) 09:00 KST", "무기한"):
         assert words in page, words
     assert "그때의 최신 버전으로 다시 정하고" in page
 

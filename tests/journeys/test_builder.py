@@ -59,7 +59,7 @@ def test_a_draft_is_saved_as_one_types_and_is_there_after_a_reload(browse: Any, 
     page.get_by_label("발송 시간").fill("09:30")
     page.get_by_label("무기한 발송").check()
     expect(page.get_by_label("종료일")).to_be_hidden()
-    expect(page.locator("#forecast")).to_contain_text("1월 1일(목요일) 09:30 KST, 1월 8일(목요일) 09:30 KST")
+    expect(page.locator("#forecast")).to_contain_text("1월 1일(목) 09:30 KST, 1월 8일(목) 09:30 KST")
     saved(page)
     page.reload()
     expect(page.get_by_label("캠페인 이름")).to_have_value("11월 재구매")
