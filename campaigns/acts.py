@@ -29,6 +29,7 @@ class Done:
     again: set[str] = field(default_factory=set)
     texts: dict[str, str] = field(default_factory=dict)
     focused_button: int | None = None
+    toast: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -39,7 +40,7 @@ from campaigns.readiness import problems_of
 from cohorts import choosing
 from cohorts import refresh as refreshing
 from cohorts.models import UserGroup
-from integrations import senders
+from integrations import failures, senders
 from integrations.messaging import Channel
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
@@ -177,20 +178,20 @@ def _then(
     request: Any, access: Access, campaign: Campaign, act: Act, done: Done, changed: set[str], listing: senders.Listing
 ) -> HttpResponse:
     """What the button asked for, now that the draft is saved."""
-    if act.name in ("new-group", "more-conditions"):
-        return _go(request, _group_address(access, campaign, act.name == "more-conditions"))
     if act.name == "leave":
         return _go(request, reverse("campaigns:list", args=[access.project.id]))
-    wants_all = act.name == "review" or request.POST.get("checked") == "1"
-    problems = at_fields(campaign, problems_of(campaign)[0]) if wants_all else live(campaign, listing)
-    said = {"problems": problems, "summary": problems if wants_all else (), "checked": wants_all and bool(problems)}
-    if act.name == "review" and not problems:
-        return _go(request, reverse("campaigns:review", args=[access.project.id, campaign.pk]))
+    if act.name in ("new-group", "more-conditions"):
+        return _go(request, _group_address(access, campaign, act.name == "more-conditions"))
     if act.name == "refresh":
-        _refresh(request, access, campaign)
+        done.toast = _refresh(request, access, campaign)
         done.again.add("reach")
+    said = _said(campaign, act, request.POST, listing)
+    if act.name == "review" and not said["problems"]:
+        return _go(request, reverse("campaigns:review", args=[access.project.id, campaign.pk]))
     status = 422 if act.name == "review" else 200
     if not request.htmx:
+        if done.toast:
+            messages.warning(request, done.toast)
         return (
             _page(request, access, campaign, status=422, **said)
             if status == 422
@@ -198,20 +199,21 @@ def _then(
         )
     done.again |= _changed_parts(campaign, request.POST)
     context = part_context(access, campaign) | timing_context(campaign) | message_context(campaign, listing)
-    context |= (
-        upload_context(campaign)
-        | said
-        | {
-            "oob": True,
-            "again": done.again,
-            "focused_button": done.focused_button,
-            "focus_problems": status == 422,
-        }
-    )
+    context |= {"oob": True, "again": done.again, "focused_button": done.focused_button}
+    context |= upload_context(campaign) | said
     response = render(request, "campaigns/_after_save.html", context, status=status)
     for name, detail in _events(act, done, changed):
         trigger_client_event(response, name, detail, after="settle")
     return replace_url(response, reverse("campaigns:edit", args=[access.project.id, campaign.pk]))
+
+
+def _said(campaign: Campaign, act: Act, post: QueryDict, listing: senders.Listing) -> dict[str, Any]:
+    """What is wrong with the draft: with what was written, and once one wanted to go on, what is missing, too."""
+    if act.name != "review" and post.get("checked") != "1":
+        return {"problems": live(campaign, listing)}
+    problems = at_fields(campaign, problems_of(campaign)[0])
+    wants_focus = act.name == "review"
+    return {"problems": problems, "summary": problems, "checked": bool(problems), "focus_problems": wants_focus}
 
 
 def _group_address(access: Access, campaign: Campaign, goes_on: bool) -> str:
@@ -222,7 +224,7 @@ def _group_address(access: Access, campaign: Campaign, goes_on: bool) -> str:
     return f"{reverse('cohorts:group_new', args=[access.project.id])}?{urlencode(query)}"
 
 
-def _events(act: Act, done: Done, changed: set[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def _events(act: Act, done: Done, changed: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """What the other parts of the page are told."""
     for name, text in done.texts.items():
         yield "builder:set", {"field": name, "text": text}
@@ -232,6 +234,8 @@ def _events(act: Act, done: Done, changed: set[str]) -> Iterator[tuple[str, dict
         yield "draft-saved", {}
     if act.name == "test":
         yield "test-wanted", {}
+    if done.toast:
+        yield "console:toast", {"text": done.toast, "bad": True}
 
 
 def _changed_parts(campaign: Campaign, post: QueryDict) -> set[str]:
@@ -257,13 +261,16 @@ def _again(request: Any, access: Access, campaign: Campaign, act: Act) -> HttpRe
     return redirect(address)
 
 
-def _refresh(request: Any, access: Access, campaign: Campaign) -> None:
-    """다시 리프레시: asks for the chosen cohort, or joins what runs."""
+def _refresh(request: Any, access: Access, campaign: Campaign) -> str:
+    """다시 리프레시: asks for the chosen cohort, or joins what runs; what is to be said where that can't be."""
     access.require(Right.REFRESH)
     if campaign.cohort is None:
-        return
+        return ""
     with transaction.atomic():
-        run = refreshing.request(access.project, by=str(access.user), cohort=campaign.cohort)
+        try:
+            run = refreshing.request(access.project, by=str(access.user), cohort=campaign.cohort)
+        except refreshing.NotConnected as error:
+            return failures.sentence(error.code).title
         record(
             Action.REFRESH_REQUESTED,
             project_id=access.project.id,
@@ -272,3 +279,4 @@ def _refresh(request: Any, access: Access, campaign: Campaign) -> None:
             target=campaign.cohort.screen_id,
             refresh=run.id.hex,
         )
+    return ""

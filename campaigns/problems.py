@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.content import AlimtalkContent, content_of
 from campaigns.facts import facts_of
@@ -28,37 +29,37 @@ OF_PAGE = {
 """Fields that are called the same in the rules and in the form."""
 
 LABELS: dict[str, Any] = {
-    "name": _("캠페인 이름"),
-    "description": _("캠페인 설명"),
-    "channel": _("발송 채널"),
-    "timing": _("발송 주기"),
-    "date": _("발송일"),
-    "start": _("시작일"),
-    "end": _("종료일"),
-    "time": _("발송 시간"),
-    "weekday": _("발송 요일"),
-    "every": _("주기 설정"),
-    "audience": _("발송 대상"),
-    "cohort": _("코호트 선택"),
-    "upload": _("CSV 파일"),
-    "version": _("저장"),
-    "rules.sender_name": _("발송자 이름"),
-    "rules.opt_out_number": _("무료 수신거부 번호"),
-    "sender": _("발신 번호"),
-    "profile": _("발신 프로필"),
-    "template": _("알림톡 템플릿"),
-    "variables": _("템플릿 변수"),
-    "kind": _("문자 종류"),
-    "is_ad": _("광고 여부"),
-    "title": _("제목"),
-    "text": _("메시지 내용"),
-    "picture": _("사진"),
-    "buttons": _("버튼"),
-    "mobile_url": _("모바일 URL"),
-    "pc_url": _("PC URL (선택)"),
-    "fallback.text": _("대체 문자 내용"),
-    "fallback.subject": _("대체 문자 제목"),
-    "fallback.kind": _("대체 문자 종류"),
+    "name": gettext_lazy("캠페인 이름"),
+    "description": gettext_lazy("캠페인 설명"),
+    "channel": gettext_lazy("발송 채널"),
+    "timing": gettext_lazy("발송 주기"),
+    "date": gettext_lazy("발송일"),
+    "start": gettext_lazy("시작일"),
+    "end": gettext_lazy("종료일"),
+    "time": gettext_lazy("발송 시간"),
+    "weekday": gettext_lazy("발송 요일"),
+    "every": gettext_lazy("주기 설정"),
+    "audience": gettext_lazy("발송 대상"),
+    "cohort": gettext_lazy("코호트 선택"),
+    "upload": gettext_lazy("CSV 파일"),
+    "version": gettext_lazy("저장"),
+    "rules.sender_name": gettext_lazy("발송자 이름"),
+    "rules.opt_out_number": gettext_lazy("무료 수신거부 번호"),
+    "sender": gettext_lazy("발신 번호"),
+    "profile": gettext_lazy("발신 프로필"),
+    "template": gettext_lazy("알림톡 템플릿"),
+    "variables": gettext_lazy("템플릿 변수"),
+    "kind": gettext_lazy("문자 종류"),
+    "is_ad": gettext_lazy("광고 여부"),
+    "title": gettext_lazy("제목"),
+    "text": gettext_lazy("메시지 내용"),
+    "picture": gettext_lazy("사진"),
+    "buttons": gettext_lazy("버튼"),
+    "mobile_url": gettext_lazy("모바일 URL"),
+    "pc_url": gettext_lazy("PC URL (선택)"),
+    "fallback.text": gettext_lazy("대체 문자 내용"),
+    "fallback.subject": gettext_lazy("대체 문자 제목"),
+    "fallback.kind": gettext_lazy("대체 문자 종류"),
 }
 
 
@@ -92,8 +93,16 @@ def at_fields(campaign: Campaign, found: Iterable[Problem]) -> list[Shown]:
     """The problems of a draft as its form shows them, one for a field and text."""
     content = content_of(campaign.channel, campaign.message) if campaign.channel in Channel.values else None
     names = [one.name for one in content.variables] if isinstance(content, AlimtalkContent) else []
-    shown = [Shown(_form_field(campaign.channel, one.field, names), one.text, one.code) for one in found]
+    shown = [Shown(_form_field(campaign.channel, one.field, names), _with_place(one), one.code) for one in found]
     return list(dict.fromkeys(shown))
+
+
+def _with_place(problem: Problem) -> str:
+    """The sentence, and where in the text it is meant."""
+    is_placed = problem.code == "character" or problem.code.startswith("variable_")
+    if problem.position is None or not is_placed:
+        return problem.text
+    return _("%(n)d번째 글자: %(text)s") % {"n": problem.position + 1, "text": problem.text}
 
 
 def _form_field(channel: str, field: str, variables: list[str]) -> str:

@@ -39,7 +39,7 @@
   const ask = () => box().dispatchEvent(new Event("builder:open"));
 
   document.addEventListener("keydown", (event) => {
-    if (event.target !== box() || event.isComposing) return; // Enter ends a syllable before it chooses
+    if (event.target !== box() || event.isComposing || event.keyCode === 229) return; // Enter ends a syllable before it chooses
     const all = choices();
     const at = all.findIndex((one) => one.id === box().getAttribute("aria-activedescendant"));
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {

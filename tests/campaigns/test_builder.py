@@ -393,3 +393,20 @@ def test_profiles_of_nobody_offer_only_what_everybody_has(world: Any, sign_in: A
     assert not Profile.objects.exists()
     page = sign_in("marketer").get(at(one, "edit/variable")).content.decode()
     assert 'data-value="$user_id"' in page
+
+
+def test_refreshing_without_mixpanel_says_so(town: Any, sign_in: Any) -> None:
+    one, client = town.made(), sign_in("marketer")
+    form = FORM | {"audience": "cohort", "cohort": "2785620", "text.sender": "16600412", "do": "refresh"}
+    answer = client.post(at(one), form | {"version": "1"}, headers=HTMX)
+    assert json.loads(answer.headers["HX-Trigger-After-Settle"])["console:toast"]["bad"]
+    page = client.post(at(one), form | {"version": "1"}, follow=True).content.decode()
+    assert "Mixpanel이 연결되어 있지 않습니다" in page
+
+
+def test_where_a_character_stands_is_said(town: Any, sign_in: Any) -> None:
+    page = sign_in("marketer").get(at(town.made(**{"text.text": "봄 — 세일"}))).content.decode()
+    assert "문자로 보낼 수 없는 글자가 있습니다" in page
+    one = town.made()
+    said = sign_in("marketer").post(at(one), FORM | {"version": "1", "text.text": "봄 — 세일"}, headers=HTMX)
+    assert "3번째 글자: ‘—’은(는) 문자로 보낼 수 없습니다." in said.content.decode()
