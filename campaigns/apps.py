@@ -10,7 +10,8 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # `reconcile` says that it wants to know of reports, `audit_words` how facts are called.
-        from campaigns import arrows, audit_words, reconcile  # noqa: F401
+        # `reconcile` says that it wants to know of reports, `follow` of profiles that have become one, `audit_words`
+        # how facts are called.
+        from campaigns import arrows, audit_words, follow, reconcile  # noqa: F401
 
         post_migrate.connect(arrows.install, sender=self, dispatch_uid="campaigns.arrows")

@@ -110,6 +110,7 @@ def _list_context(access: Access, query: ListQuery, now: Live) -> dict[str, Any]
         "live": now,
         "page": cohort_page(access, query, now.refresh),
         "connection": connection,
+        "only_pushed": connection is None and access.all(Cohort).filter(pushed_at__isnull=False).exists(),
         "used": budget.used_this_hour(settings.region.value, settings.project_id) if settings else 0,
         "limit": budget.PER_HOUR,
         "failure": _failure_of(now, settings.project_id if settings else ""),

@@ -170,3 +170,11 @@ def test_the_number_of_statements_doesnt_grow_with_the_cohorts(
     client.get(f"/projects/{world.id.hex}/settings/push/")
     with django_assert_max_num_queries(24):
         client.get(f"/projects/{world.id.hex}/settings/push/")
+
+
+def test_a_project_that_only_takes_pushes_isnt_told_to_connect_again(sign_in: Any, world: Any, pusher: Pusher) -> None:
+    factories.cohort(world.project, 5)
+    address = f"/projects/{world.id.hex}/cohorts/"
+    assert "Mixpanel 연동이 해제되어 있습니다" in sign_in("viewer").get(address).content.decode()
+    pusher.sync([1])
+    assert "Mixpanel 연동이 해제되어 있습니다" not in sign_in("viewer").get(address).content.decode()

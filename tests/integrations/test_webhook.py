@@ -432,3 +432,21 @@ def test_pages_go_a_week_after_they_were_settled(pusher: Pusher) -> None:
     assert inbox.prune() == 1
     assert not InboundPage.objects.filter(pk=old.pk).exists()
     assert kept() == 2
+
+
+# -- Rotation ---------------------------------------------------------------------------------------------------------
+def test_a_key_is_rotated_in_a_stream_without_a_refusal(pusher: Pusher, world: Any, sign_in: Any) -> None:
+    admin, old = sign_in("admin"), pusher.pair
+    statuses = []
+    for number in range(60):
+        if number == 20:
+            admin.post(f"/projects/{world.id.hex}/settings/keys/new/")
+            new = factories.api_key(world.project)
+        if number == 30:
+            pusher.pair = new  # entered in Mixpanel
+        if number == 40:
+            key = ApiKey.objects.get(access_key=old[0])
+            admin.post(f"/projects/{world.id.hex}/settings/keys/{key.pk}/revoke/")
+        statuses.append(pusher.send(page([number], session=str(number))).status_code)
+    assert set(statuses) == {200}
+    assert pusher.send(page([1]), pair=old).status_code == 401
