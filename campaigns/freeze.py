@@ -8,6 +8,7 @@ A worker holds the run by its lease, and only while its campaign is active: a pa
 write. Every step may be done twice.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,7 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
+from campaigns.needs import cohorts_of
 from campaigns.rules import rules_of
 from cohorts import refresh as refreshing
 from cohorts.models import LIVE, Cohort, Refresh, RefreshState
@@ -127,7 +129,7 @@ def _make_ready(run: Run, mine: Claim) -> None:
     rules = rules_of(run.project)
     content = content_of(run.channel, run.message)
     if run.kind == RunKind.REGULAR and run.state == RunState.QUEUED:
-        _look_at_cohort(run, rules)
+        _look_at_cohorts(run, rules)
     with senders.catalogue_of(run.project) as catalogue:
         _look_at_provider(run, content, rules, catalogue)
         if is_ad(content):
@@ -167,29 +169,34 @@ def _let_go(run: Run, mine: Claim, content: Content, size: int) -> None:
     log.info("run_frozen", size=size)
 
 
-# -- Is the cohort fresh enough? --------------------------------------------------------------------------------------
-def _look_at_cohort(run: Run, rules: Rules) -> None:
-    """Raises _Skipped and _Waits as the project's rule says."""
-    cohort = run.campaign.cohort
-    if run.campaign.audience_kind != AudienceKind.COHORT or cohort is None:
-        return
-    if cohort.vanished_at is not None:
+# -- Are the cohorts fresh enough? ------------------------------------------------------------------------------------
+def _look_at_cohorts(run: Run, rules: Rules) -> None:
+    """Raises _Skipped and _Waits as the project's rule says, for the cohort or those that the user group speaks of."""
+    cohorts = list(Cohort.objects.select_related("held").filter(pk__in=cohorts_of(run.campaign)).order_by("pk"))
+    if run.campaign.audience_kind == AudienceKind.COHORT and any(one.vanished_at for one in cohorts):
         raise _Skipped("vanished")
-    oldest = (run.started_at or timezone.now()) - timedelta(hours=rules.freshness_hours)
-    if cohort.refreshed_at is not None and cohort.refreshed_at >= oldest:
+    if rules.freshness == Freshness.WARN:
         return
-    if rules.freshness == Freshness.REFUSE:
-        raise _Skipped("stale" if cohort.refreshed_at else "cohort_unread")
-    if rules.freshness == Freshness.REFRESH:
-        _await_refresh(run, cohort)
+    stale = [one for one in cohorts if not _is_fresh(run, one, rules)]
+    if stale and rules.freshness == Freshness.REFUSE:
+        raise _Skipped("stale" if all(one.refreshed_at for one in stale) else "cohort_unread")
+    if stale:
+        _await_refresh(run, stale)
 
 
-def _await_refresh(run: Run, cohort: Cohort) -> None:
-    """Asks for a refresh of the cohort, and waits for one that began after the run did."""
+def _is_fresh(run: Run, cohort: Cohort, rules: Rules) -> bool:
+    if cohort.refreshed_at is None:
+        return False
+    waited = run.waiting_for == "refresh" and run.started_at is not None and cohort.refreshed_at >= run.started_at
+    return waited or cohort.refreshed_at >= timezone.now() - timedelta(hours=rules.freshness_hours)
+
+
+def _await_refresh(run: Run, cohorts: Sequence[Cohort]) -> None:
+    """Asks for a refresh of the cohorts, and waits for one that began after the run did."""
     began = run.started_at or timezone.now()
-    if cohort.held_id and cohort.held is not None and cohort.held.created_at >= began:
+    if any(one.held is not None and one.held.created_at >= began for one in cohorts):
         raise _Skipped("held")
-    if cohort.failed_at is not None and cohort.failed_at >= began:
+    if any(one.failed_at is not None and one.failed_at >= began for one in cohorts):
         raise _Skipped("refresh_failed")
     if timezone.now() - began > LONGEST_REFRESH:
         raise _Skipped("refresh_late")
@@ -197,9 +204,10 @@ def _await_refresh(run: Run, cohort: Cohort) -> None:
         failed = Refresh.objects.filter(project=run.project, state=RefreshState.FAILED, finished_at__gte=began)
         if failed.exists():
             raise _Skipped("refresh_failed")
-    Cohort.objects.filter(pk=cohort.pk).update(needed_at=began)
+    Cohort.objects.filter(pk__in=[one.pk for one in cohorts]).update(needed_at=began)
     try:
-        refreshing.request(run.project, by=run.campaign.name, cohort=cohort)
+        for cohort in cohorts:
+            refreshing.request(run.project, by=run.campaign.name, cohort=cohort)
     except refreshing.NotConnected:
         raise _Skipped("refresh_failed") from None
     raise _Waits("refresh", ASKS_AGAIN_SECONDS)

@@ -120,6 +120,8 @@ def _begin(campaign: Campaign, by: Any, now: datetime) -> None:
             freeze.wake(run.pk)
         else:
             delivery.wake()
+    # One that waited for a refresh asks for another: what was fresh when it stopped may be old by now.
+    Run.objects.filter(pk__in=[one.pk for one in stopped], state=RunState.QUEUED).update(started_at=None)
     if not stopped and timing_of(campaign.timing).kind == When.NOW:
         make_run(campaign, now, by=_who(by))
 

@@ -23,7 +23,7 @@ def tell() -> int:
     needed: dict[int, datetime] = {}
     for campaign in coming.select_related("group").order_by("-next_run_at"):
         assert campaign.next_run_at is not None
-        needed |= dict.fromkeys(_cohorts_of(campaign), campaign.next_run_at)
+        needed |= dict.fromkeys(cohorts_of(campaign), campaign.next_run_at)
     for key, moment in needed.items():
         # One that a run waits for at this moment keeps the moment since which it waits.
         passed = Q(refreshed_at__gte=F("needed_at")) | Q(needed_at__lt=now - WAITS)
@@ -33,7 +33,8 @@ def tell() -> int:
     return len(needed)
 
 
-def _cohorts_of(campaign: Campaign) -> set[int]:
+def cohorts_of(campaign: Campaign) -> set[int]:
+    """The ids of the cohorts that its audience is made of: its own, or those that its user group speaks of."""
     if campaign.audience_kind == AudienceKind.COHORT and campaign.cohort_id is not None:
         return {campaign.cohort_id}
     if campaign.audience_kind != AudienceKind.GROUP or campaign.group is None:

@@ -13,10 +13,12 @@ from campaigns.facts import facts_of
 from campaigns.funnel import Plan
 from campaigns.message import check
 from campaigns.models import AudienceKind, Campaign, Freshness
+from campaigns.needs import cohorts_of
 from campaigns.price import estimate
 from campaigns.rules import rules_of
 from campaigns.schedule import When, timing_of
 from campaigns.validate import Problem
+from cohorts.models import Cohort
 from integrations import failures, senders
 from integrations.messaging import Channel
 
@@ -92,11 +94,12 @@ def _audience(
 
 
 def _freshness(campaign: Campaign, now: datetime) -> list[Problem]:
-    rules, cohort = rules_of(campaign.project), campaign.cohort
-    if campaign.audience_kind != AudienceKind.COHORT or cohort is None or rules.freshness != Freshness.REFUSE:
+    rules = rules_of(campaign.project)
+    if rules.freshness != Freshness.REFUSE:
         return []
     oldest = now - timedelta(hours=rules.freshness_hours)
-    if cohort.refreshed_at is not None and cohort.refreshed_at >= oldest:
+    fresh = Cohort.objects.filter(pk__in=cohorts_of(campaign), refreshed_at__gte=oldest).values_list("pk", flat=True)
+    if not cohorts_of(campaign) - set(fresh):
         return []
     text = _("코호트가 프로젝트 규칙(%(hours)s시간)보다 오래되었습니다. 리프레시한 뒤 시작하세요.")
     return [Problem("cohort", "stale", text % {"hours": rules.freshness_hours})]

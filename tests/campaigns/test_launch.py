@@ -419,6 +419,36 @@ def test_without_mixpanel_there_is_no_refresh_to_wait_for(queued):
     assert prepared(queued).skipped_for == "refresh_failed"
 
 
+def test_a_user_group_is_as_fresh_as_the_cohorts_it_speaks_of(world, cohort, people, account, by):
+    other = factories.cohort_with(world.project, 7, people(2, start=300))
+    segment = [{"kind": "cohort", "cohort": cohort.pk, "is_in": True}]
+    out = [{"kind": "cohort", "cohort": other.pk, "is_in": False}]
+    group = factories.group(world.project, definition={"segments": [segment], "filters": out})
+    draft = sending.campaign(world.project, CampaignState.DRAFT, audience_kind="group", group=group, cohort=None)
+    start(draft, by)
+    run = Run.objects.get()
+    Rules.objects.create(project=world.project, freshness_hours=1, freshness=Freshness.REFUSE)
+    Cohort.objects.filter(pk=other.pk).update(refreshed_at=timezone.now() - timedelta(hours=2))
+    copy = launch.duplicate(draft, by=by)
+    with pytest.raises(CannotLaunch) as error:
+        start(copy, by)
+    assert codes(error) == ["stale"]
+    assert prepared(run).skipped_for == "stale"
+
+
+def test_a_run_that_was_paused_while_it_waited_asks_for_another_refresh(queued, by):
+    factories.connection(queued.project)
+    stale(queued.project, Freshness.REFRESH)
+    run = prepared(queued)
+    launch.pause(run.campaign, by=by)
+    Run.objects.update(started_at=timezone.now() - timedelta(days=2))
+    Refresh.objects.update(state=RefreshState.SUCCEEDED, finished_at=timezone.now())
+    launch.resume(run.campaign, by=by)
+    run = prepared(run)
+    assert (run.state, run.waiting_for) == (RunState.QUEUED, "refresh")
+    assert Refresh.objects.count() == 2
+
+
 # -- Pause, cancel, end -----------------------------------------------------------------------------------------------
 def test_pause_and_start_again(queued, by):
     campaign = queued.campaign
