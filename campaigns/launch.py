@@ -189,7 +189,17 @@ def end(campaign: Campaign, *, by: Any, request: HttpRequest | None = None) -> C
 # -- Another one like it, and none at all -----------------------------------------------------------------------------
 def duplicate(campaign: Campaign, *, by: Any) -> Campaign:
     """A draft of its own with the same channel, timing, audience and message."""
-    same = ("description", "channel", "timing", "audience_kind", "cohort_id", "upload_id", "message", "kept")
+    same = (
+        "description",
+        "channel",
+        "timing",
+        "audience_kind",
+        "cohort_id",
+        "group_id",
+        "upload_id",
+        "message",
+        "kept",
+    )
     name = _("%(name)s 사본") % {"name": campaign.name}
     with transaction.atomic():
         made = Campaign.objects.create(
