@@ -167,6 +167,15 @@
     unsaved = false;
     touched.clear();
   });
+  // A save does what the pressed button is for, and only that save: not one that was waiting or is sent while the button
+  // still has the focus.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt !== form()) return;
+    const cause = event.detail.triggeringEvent;
+    const button = cause && cause.type === "submit" ? cause.submitter : null;
+    if (button && button.name) event.detail.parameters[button.name] = button.value;
+    else delete event.detail.parameters.do;
+  });
   // What is written while an answer is under way outlives the part that the answer brings anew.
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     for (const field of event.detail.fragment.querySelectorAll("input, select, textarea")) {

@@ -156,6 +156,26 @@ def test_link_buttons_are_added_and_the_phone_shows_them(browse: Any, new: str) 
     expect(page.get_by_label("버튼 2 이름")).to_have_count(0)
 
 
+def test_a_button_is_pressed_once_whatever_else_is_saved_meanwhile(browse: Any, new: str) -> None:
+    page = browse("marketer", new)
+    choose(page, "카카오 친구톡")
+    expect(page.get_by_role("button", name="버튼 추가")).to_be_visible()
+    held: list[Any] = []
+    page.route("**/campaigns/**", lambda route: held.append(route) if not held else route.continue_())
+    page.get_by_label("캠페인 이름").press_sequentially("가")  # its save comes while the button has the focus
+    page.get_by_role("button", name="버튼 추가").click()
+    page.get_by_label("캠페인 설명 (선택)").press_sequentially("나")  # and this one while the press still waits
+    page.keyboard.press("Tab")
+    held[0].continue_()
+    expect(page.get_by_label("버튼 1 이름")).to_be_visible()
+    saved(page)
+    expect(page.get_by_label("버튼 2 이름")).to_have_count(0)
+    page.get_by_label("캠페인 이름").press_sequentially("다")
+    saved(page)
+    expect(page.locator("#saved.htmx-request")).to_have_count(0)
+    assert len(Campaign.objects.get().message["buttons"]) == 1
+
+
 def test_two_tabs_lose_nothing(browse: Any, new: str) -> None:
     page = browse("marketer", new)
     page.get_by_label("캠페인 이름").fill("처음")
