@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 
-from benchmarks import audience, pages, push, refresh, render, send
+from benchmarks import audience, groups, pages, push, refresh, render, send
 from benchmarks.report import HEAD
 from benchmarks.stage import CLIENTS
 
@@ -19,6 +19,7 @@ PARTS = {
     "render": render.worst_recipient,
     "audience": audience.audience,
     "csv": audience.csv_file,
+    "groups": groups.user_groups,
     "send": send.engine,
     "interference": send.interference,
     "push-accept": push.accept,

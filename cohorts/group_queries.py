@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 from uuid import UUID
 
@@ -214,8 +213,7 @@ class Overlap:
 def overlap_of(group: UserGroup, members: BitMap64, others: Sequence[Cohort]) -> Overlap:
     """The picture of `members` across the current versions of `others`. Costs milliseconds, whatever the sizes."""
     sets = [members, *(loaded(one.current.members) for one in others if one.current is not None)]
-    parts = [(mask, _exactly(sets, mask)) for mask in _masks(len(sets))]
-    filled = sorted(((len(ids), mask) for mask, ids in parts if ids), key=lambda part: (-part[0], part[1]))
+    filled = sorted(((size, mask) for mask, size in _parts(sets)), key=lambda part: (-part[0], part[1]))
     largest = filled[0][0] if filled else 1
     return Overlap(
         names=[group.name, *(one.name for one in others)],
@@ -228,16 +226,20 @@ def overlap_of(group: UserGroup, members: BitMap64, others: Sequence[Cohort]) ->
     )
 
 
-def _masks(count: int) -> list[int]:
-    chosen = (combo for size in range(1, count + 1) for combo in combinations(range(count), size))
-    return [sum(1 << bit for bit in combo) for combo in chosen]
-
-
-def _exactly(sets: Sequence[BitMap64], mask: int) -> BitMap64:
-    inside = [one for bit, one in enumerate(sets) if mask >> bit & 1]
-    outside = [one for bit, one in enumerate(sets) if not mask >> bit & 1]
-    common = BitMap64.intersection(*inside) if len(inside) > 1 else inside[0]
-    return BitMap64.difference(common, *outside) if outside else common
+def _parts(sets: Sequence[BitMap64]) -> list[tuple[int, int]]:
+    """How many are in exactly these sets, for each choice of sets that somebody is in: (mask, size), bit n of the mask
+    for the n-th set. The union is split by one set after the other, so that what nobody is in costs nothing, and each
+    round walks no more people than there are."""
+    *firsts, last = sets
+    parts = [(0, BitMap64.union(*sets))]
+    for bit, one in enumerate(firsts):
+        split = [(mask | 1 << bit, ids & one) for mask, ids in parts]
+        rest = [(mask, ids - one) for mask, ids in parts]
+        parts = [part for part in (*split, *rest) if part[1]]
+    within = [(mask, len(ids), ids.intersection_cardinality(last)) for mask, ids in parts]
+    counted = [(mask | 1 << len(firsts), both) for mask, _all, both in within]
+    counted += [(mask, everybody - both) for mask, everybody, both in within]
+    return [(mask, size) for mask, size in counted if mask and size]
 
 
 def neighbours(group: UserGroup, definition: Definition) -> list[Cohort]:

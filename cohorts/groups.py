@@ -196,6 +196,8 @@ class _Evaluation:
         filters = self._cheap(self.definition.filters)
         segments = [filters & self._cheap(segment) for segment in self.definition.segments]
         asked = [one for one in self.definition if isinstance(one, HasProperty)]
+        if asked and len(segments) == 1:
+            return segments[0] & properties.having_all(self.project_id, asked, among=segments[0])
         if asked:
             self.properties = properties.having(self.project_id, asked, among=reduce(or_, segments))
         kept = [

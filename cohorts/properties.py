@@ -36,6 +36,8 @@ def having(
 ) -> dict[HasProperty, BitMap64]:
     """For each condition, the profiles that match it; only those of `among`, where it is given and small enough that
     looking them up is quicker (then, and only then, others may be left out)."""
+    if len(set(conditions)) == 1:
+        return {conditions[0]: having_all(project_id, conditions, among)}
     found: dict[HasProperty, BitMap64] = {one: BitMap64() for one in conditions}
     ordered = list(found)
     for start in range(0, len(ordered), AT_ONCE):
@@ -47,30 +49,52 @@ def having(
     return found
 
 
+def having_all(project_id: UUID, conditions: Sequence[HasProperty], among: BitMap64 | None = None) -> BitMap64:
+    """The profiles that match all of the conditions. Whoever fails one isn't asked about the others, so that this is
+    the quicker question where it is the question."""
+    test, parameters = _tests(conditions)
+    where, narrow = _where(project_id, among)
+    gathered = "array_agg(id)" if connection.vendor == "postgresql" else "json_group_array(id)"
+    statement = f"SELECT {gathered} FROM {TABLE} WHERE {where} AND {' AND '.join(f'({one})' for one in test)}"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*narrow, *parameters])
+        (ids,) = cursor.fetchone()
+    return BitMap64(ids if connection.vendor == "postgresql" else orjson.loads(ids)) if ids else BitMap64()
+
+
+def _tests(conditions: Sequence[HasProperty]) -> tuple[list[str], list[Any]]:
+    tests, parameters = [], []
+    for condition in conditions:
+        sql, values = (_postgres if connection.vendor == "postgresql" else _sqlite)(condition)
+        tests.append(sql)
+        parameters += values
+    return tests, parameters
+
+
+def _where(project_id: UUID, among: BitMap64 | None) -> tuple[str, list[Any]]:
+    is_postgres = connection.vendor == "postgresql"
+    where, values = "project_id = %s", [str(project_id) if is_postgres else project_id.hex]
+    if among is None or len(among) > FEW:
+        return where, values
+    if is_postgres:
+        return f"{where} AND id = ANY(%s)", [*values, list(among)]
+    return f"{where} AND id IN (SELECT value FROM json_each(%s))", [*values, orjson.dumps(list(among)).decode()]  # noqa: S608
+
+
 def _ask(project_id: UUID, conditions: Sequence[HasProperty], among: BitMap64 | None) -> list[tuple[int, list[int]]]:
     """Pairs of a mask (bit n: the n-th condition holds) and the ids that it is true of."""
     is_postgres = connection.vendor == "postgresql"
-    tests, parameters = [], []
-    for condition in conditions:
-        sql, values = (_postgres if is_postgres else _sqlite)(condition)
-        tests.append(sql)
-        parameters += values
+    tests, parameters = _tests(conditions)
     bits = " | ".join(
         f"(CASE WHEN {test} THEN CAST({1 << bit} AS BIGINT) ELSE 0 END)" for bit, test in enumerate(tests)
     )
-    where = "project_id = %s"
-    narrow: list[Any] = [str(project_id) if is_postgres else project_id.hex]
-    if among is not None and len(among) <= FEW:
-        where += " AND id = ANY(%s)" if is_postgres else " AND id IN (SELECT value FROM json_each(%s))"
-        narrow.append(list(among) if is_postgres else orjson.dumps(list(among)).decode())
+    where, narrow = _where(project_id, among)
     gathered = "array_agg(id)" if is_postgres else "json_group_array(id)"
-    statement = (
-        f"SELECT mask, {gathered} FROM (SELECT id, {bits} AS mask FROM {TABLE} WHERE {where}) AS seen"  # noqa: S608
-        " WHERE mask <> 0 GROUP BY mask"
-    )
+    # Those who match nothing are let pass too: to leave them out, the database would reckon each mask twice.
+    statement = f"SELECT {bits} AS mask, {gathered} FROM {TABLE} WHERE {where} GROUP BY 1"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, *narrow])
-        rows = cursor.fetchall()
+        rows = [(mask, ids) for mask, ids in cursor.fetchall() if mask]
     return rows if is_postgres else [(mask, orjson.loads(ids)) for mask, ids in rows]
 
 
@@ -83,18 +107,26 @@ def _postgres(condition: HasProperty) -> tuple[str, list[Any]]:
     if operator == Operator.MISSING:
         return "properties ->> %s IS NULL", [name]
     if condition.type == Type.BOOLEAN:
-        return "lower(properties ->> %s) = %s", [name, value]
+        # What is a boolean already needn't become a text first.
+        sql = (
+            "CASE properties -> %s WHEN 'true'::jsonb THEN %s = 'true' WHEN 'false'::jsonb THEN %s = 'false'"
+            " ELSE lower(properties ->> %s) = %s END"
+        )
+        return sql, [name, value, value, name, value]
     if condition.type == Type.NUMBER:
         # A CASE, since the planner may try a cast before the test that makes it safe.
         sql = (
-            f"(CASE WHEN properties ->> %s ~ '{_NUMBER}' AND jsonb_typeof(properties -> %s) IN ('number', 'string')"
-            f" THEN (properties ->> %s)::numeric END) {_COMPARE[operator]} %s::numeric"
+            "(CASE jsonb_typeof(properties -> %s) WHEN 'number' THEN (properties -> %s)::numeric WHEN 'string' THEN"
+            f" (CASE WHEN properties ->> %s ~ '{_NUMBER}' THEN (properties ->> %s)::numeric END) END)"
+            f" {_COMPARE[operator]} %s::numeric"
         )
-        return sql, [name, name, name, value]
+        return sql, [name, name, name, name, value]
     if condition.type == Type.LIST:
         within = " OR ".join(["properties -> %s @> %s::jsonb"] * len(_elements(value)))
         sql = f"jsonb_typeof(properties -> %s) = 'array' AND {'NOT ' if operator == Operator.LACKS else ''}({within})"
         return sql, [name, *(part for element in _elements(value) for part in (name, element))]
+    if operator == Operator.EQUALS and not _reads_like_another_type(value):
+        return "properties -> %s = %s::jsonb", [name, orjson.dumps(value).decode()]
     scalar = "jsonb_typeof(properties -> %s) NOT IN ('array', 'object')"
     text = {
         Operator.EQUALS: "properties ->> %s = %s",
@@ -105,6 +137,11 @@ def _postgres(condition: HasProperty) -> tuple[str, list[Any]]:
     }[operator]
     pair = [value, name] if operator in (Operator.CONTAINS, Operator.LACKS) else [name, value]
     return f"{scalar} AND {text}", [name, *pair]
+
+
+def _reads_like_another_type(value: str) -> bool:
+    """Whether a number or a boolean may read like this text."""
+    return value in ("true", "false") or (bool(value) and value[0] in "-0123456789")
 
 
 def _elements(value: str) -> list[str]:
