@@ -65,7 +65,7 @@ def test_the_page_has_every_documented_part(twenty: Any, sign_in: Any) -> None:
     assert "+2<" in html
     assert "−3<" in html
     assert 'class="line" d="M0 ' in html
-    assert '<td class="nowrap">2' in html
+    assert '<th scope="row" class="nowrap cell-title">2' in html
 
 
 def test_htmx_gets_the_dialog_or_its_body_and_everybody_else_a_page(twenty: Any, sign_in: Any) -> None:
