@@ -2,12 +2,14 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from campaigns.export import SETS
 from campaigns.models import Freshness, Night, OptOutSource
 from notifly_console.audit.words import say
 
 say(
     labels={
         "run": _("회차"),
+        "who": _("수신자"),
         "added": _("새로 등록한 수"),
         "source": _("등록 경로"),
         "sender_name": _("발송자 이름"),
@@ -19,6 +21,7 @@ say(
         "brake_percent": _("자동 중지 기준(%)"),
     },
     hidden=("campaign", "recipient", "fields"),
+    who=dict(SETS),
     source=dict(OptOutSource.choices),
     freshness=dict(Freshness.choices),
     night=dict(Night.choices),

@@ -150,7 +150,7 @@ def export_run(request: Any, access: Access, campaign_id: UUID, run_number: int)
         target=campaign.name,
         campaign=campaign.pk.hex,
         run=run.number,
-        what=who,
+        who=who,
         people=export.size_of(tally.tally_of(run), who),
         whole_contacts=whole,
         reason=form.cleaned_data["reason"],

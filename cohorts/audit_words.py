@@ -22,6 +22,11 @@ say(
         "copied_from": _("복사한 원본"),
     },
     hidden=("refresh", "group"),
-    by={"id": _("사용자 ID"), "phone": _("전화번호"), "email": _("이메일")},
+    by={
+        "id": _("사용자 ID"),
+        "phone": _("전화번호"),
+        "email": _("이메일"),
+        "last_digits": _("전화번호 뒤 네 자리"),
+    },
     what={**dict(ExportForm.SETS), "webhook": _("웹훅")},
 )
