@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Case, IntegerField, Q, Value, When
 
 from campaigns.find import RecipientRow, row_of
 from campaigns.models import Campaign, OptOut, Recipient
@@ -15,6 +15,11 @@ from notifly_console.tenancy.access import Access
 
 PAGE = 20
 USERS_SHOWN = 10
+RANK = Case(
+    *(When(state=state, then=Value(rank)) for rank, state in enumerate(("active", "inactive", "draft"))),
+    default=Value(9),
+    output_field=IntegerField(),
+)
 
 
 # -- A person ---------------------------------------------------------------------------------------------------------
@@ -59,7 +64,7 @@ class User:
 
 
 def using_cohort(access: Access, cohort: Cohort) -> tuple[list[User], int]:
-    """The newest campaigns that are aimed at the cohort, itself or by a group; and how many there are."""
+    """Campaigns that are aimed at the cohort, itself or by a group, those that go out first; and how many there are."""
     groups = access.all(UserGroup).only("pk", "definition").iterator(chunk_size=500)
     asking = [group.pk for group in groups if cohort.pk in definition_of(group.definition).cohorts]
     return _using(access, Q(cohort=cohort), asking)
@@ -74,6 +79,6 @@ def _using(access: Access, itself: Q, groups: list[Any]) -> tuple[list[User], in
     # A group may ask about others, which ask about none themselves.
     outer = GroupNesting.objects.filter(inner__in=groups).values_list("outer", flat=True) if groups else []
     found = access.all(Campaign).filter(itself | Q(group__in=[*groups, *outer])).select_related("group")
-    shown = found.only("name", "state", "project_id", "cohort_id", "group__name").order_by("-created_at", "-pk")
+    shown = found.only("name", "state", "project_id", "cohort_id", "group__name").order_by(RANK, "-created_at", "-pk")
     users = [User(one, one.group.name if one.group else "") for one in islice(shown[:USERS_SHOWN], USERS_SHOWN)]
     return users, found.count()

@@ -29,6 +29,7 @@ of_a_campaign: list[URLPattern | URLResolver] = [
     path("", views.campaign, name="campaign"),
     path("menu", views.menu, name="menu"),
     path("live", views.live, name="live"),
+    path("planned", views.planned, name="planned"),
     path("runs", views.run_list, name="runs"),
     path("runs/<int:run_number>/", include(of_a_run)),
     path("pause", steer_views.pause, name="pause"),

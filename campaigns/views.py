@@ -12,6 +12,7 @@ from campaigns import detail
 from campaigns.launch import GOING
 from campaigns.models import Campaign, CampaignState, Run
 from campaigns.queries import CampaignQuery, campaign_page
+from campaigns.reach import plan_of
 from cohorts.forms import FindForm
 from integrations.messaging import Channel
 from notifly_console.tenancy.access import Access, Right, project_view
@@ -84,15 +85,24 @@ def run_list(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 
 @require_safe
 @project_view(Right.SEE_CAMPAIGNS)
-def menu(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
-    """What can be done with a campaign of the list; without scripts, its page."""
-    one = access.fetch(Campaign, pk=campaign_id)
+def planned(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """How many a campaign that hasn't been sent yet would reach now."""
+    one = detail.fetch(access, campaign_id)
     if not request.htmx:
         return redirect("campaigns:campaign", access.project.id, one.pk)
+    return render(request, "campaigns/_planned.html", {"campaign": one, "plan": plan_of(one)})
+
+
+@require_safe
+@project_view(Right.SEE_CAMPAIGNS)
+def menu(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """What can be done with a campaign: a menu, or without scripts a page."""
+    one = access.fetch(Campaign, pk=campaign_id)
     context = {
+        "nav": "campaigns",
         "campaign": one,
         "seen": detail.seen(one),
         "on_list": request.GET.get("on") != "page",
         "is_going": one.state in GOING,
     }
-    return render(request, "campaigns/_menu.html", context)
+    return render(request, f"campaigns/{'_menu' if request.htmx else 'menu'}.html", context)

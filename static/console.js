@@ -218,6 +218,12 @@
       if (menu.contains(document.activeElement) || document.activeElement === document.body) back.focus();
     });
   });
+  // A link that is a button goes by the space bar, too.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== " " || !event.target.matches || !event.target.matches("a[role='button']")) return;
+    event.preventDefault();
+    event.target.click();
+  });
   document.addEventListener("keydown", (event) => {
     const menu = event.target.closest && event.target.closest("[data-menu]");
     if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key)) return;

@@ -170,6 +170,22 @@ def test_a_draft_opens_where_it_is_written_and_for_a_viewer_as_a_page(world: Any
     assert "보낼 메시지" in page(sign_in("viewer"), draft)
 
 
+def test_one_that_waits_for_its_day_says_whom_it_would_reach_now(world: Any, sign_in: Any) -> None:
+    cohort = make.cohort_with(world.project, 1, make.profiles(world.project, 7))
+    facets.rebuild(world.project.pk)
+    timing = {"kind": "once", "date": "2099-01-01", "time": "10:00"}
+    campaign = sending.campaign(
+        world.project, cohort=cohort, timing=timing, next_run_at=timezone.now() + timedelta(days=9)
+    )
+    client = sign_in("viewer")
+    html = page(client, campaign)
+    assert "다음 발송" in html
+    assert "보낼 메시지" in html
+    assert f'hx-get="{address_of(campaign, "planned")}"' in html
+    html = client.get(address_of(campaign, "planned"), headers=HTMX).content.decode()
+    assert "7명" in html
+
+
 def test_an_inactive_one_is_a_page_too(running: Campaign, sign_in: Any) -> None:
     Campaign.objects.filter(pk=running.pk).update(state=CampaignState.INACTIVE)
     html = page(sign_in("marketer"), running)
@@ -330,6 +346,7 @@ def test_the_menu_of_a_row_has_what_is_possible_and_nothing_else(running: Campai
     assert items("marketer") == {"상세", "수정", "재개", "복제", "종료"}
     Campaign.objects.filter(pk=running.pk).update(state=CampaignState.ENDED)
     assert items("marketer") == {"상세", "복제", "삭제"}
+    assert "<html" in sign_in("viewer").get(address_of(running, "menu")).content.decode(), "without scripts, a page"
 
 
 # -- The people -------------------------------------------------------------------------------------------------------

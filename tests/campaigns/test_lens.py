@@ -112,6 +112,7 @@ def test_a_cohort_names_the_campaigns_that_use_it_also_by_groups(world: Any, sig
     for name in ("코호트로", "그룹으로", "그룹의 그룹으로", "유저 그룹 안쪽", "유저 그룹 바깥"):
         assert name in html
     assert "상관없는 것" not in html
+    assert html.index("그룹의 그룹으로") > html.index("코호트로"), "one that is over comes last"
     assert f'hx-get="{path}/campaigns"' in client.get(f"{path}/").content.decode()
     html = client.get(f"/projects/{world.project.hex}/groups/{inner.pk.hex}/campaigns", headers=HTMX).content.decode()
     assert "그룹의 그룹으로" in html
