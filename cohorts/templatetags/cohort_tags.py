@@ -9,6 +9,7 @@ from django import template
 from django.template.loader import get_template
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -20,7 +21,7 @@ from cohorts.push_queries import UNUSABLE
 from cohorts.queries import STATES, ListQuery, Row
 from integrations import failures
 from notifly_console.lib import phone
-from notifly_console.lib.ui_tags import Distance, distance
+from notifly_console.lib.ui_tags import Distance, address_of, distance
 
 register = template.Library()
 
@@ -64,10 +65,26 @@ def people_address(context: template.Context, what: str) -> str:
     access, cohort, difference = context["access"], context["cohort"], context.get("difference")
     if difference is not None:
         numbers = difference.older.number, difference.newer.number
-        return reverse("cohorts:difference_people", args=[access.project.id, cohort.source_id, *numbers, what])
+        return address_of("cohorts:difference_people", access.project.id, cohort.source_id, *numbers, what)
     if context.get("shown_drift") is not None:
-        return reverse("cohorts:drift_people", args=[access.project.id, cohort.source_id, what])
-    return reverse("cohorts:people", args=[access.project.id, cohort.source_id, what])
+        return address_of("cohorts:drift_people", access.project.id, cohort.source_id, what)
+    return address_of("cohorts:people", access.project.id, cohort.source_id, what)
+
+
+@register.simple_tag
+def id_list(people: list[detail.Person]) -> SafeString:
+    """The ids of people, one a line, each the way to its profile."""
+    anonymous = format_html('<span class="badge">{}</span>', _("익명"))
+    lines = (
+        (
+            format_html('<a href="{}">{}</a>', one.address, one.shown)
+            if one.address
+            else format_html('<span class="muted">{}</span>', one.shown),
+            anonymous if one.is_anonymous else "",
+        )
+        for one in people
+    )
+    return format_html('<ul class="id-list">{}</ul>', format_html_join("", "<li>{}{}</li>", lines))
 
 
 @register.simple_tag

@@ -161,6 +161,11 @@ def kept_address(prefix: str, name: str, *arguments: Any) -> str:
     return reverse(name, args=arguments)
 
 
+def address_of(name: str, *arguments: Any) -> str:
+    """The address of a view, as `{% url %}` writes it."""
+    return kept_address(get_script_prefix(), name, *arguments)
+
+
 @register.tag
 def url(parser: Any, token: Any) -> AddressNode:
     """`{% url %}` as Django reads it."""
