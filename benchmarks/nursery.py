@@ -3,16 +3,19 @@ kill workers several times a second and still have some. `python -m benchmarks.n
 
     worker  ─▶ prints the pid of a new worker on the queues of sending
     clock   ─▶ prints the pid of a process that asks for the sweep twice a second, as beat does four times a minute
+    bury N  ─▶ waits for the end of process N. Until then its pid is nobody else's, so that a signal can't go astray
 
 With `PLANTED_BUG=retry_on_timeout` workers do what must never be done, to see that the test notices.
 """
 
 import os
-import signal
 import sys
 import time
+import traceback
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifly_console.settings")
 
@@ -37,7 +40,6 @@ SWEEP_SECONDS = 0.5
 
 def main() -> None:
     logs = Path(sys.argv[1])
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     app.finalize()
     app.loader.import_default_modules()
     for name in LOADED_BEFORE:
@@ -45,16 +47,27 @@ def main() -> None:
     if os.environ.get("PLANTED_BUG") == "retry_on_timeout":
         plant()
     for line in sys.stdin:
-        child = {"worker": work, "clock": tick}[line.strip()]
+        what, _blank, number = line.strip().partition(" ")
+        if what == "bury":
+            os.waitpid(int(number), 0)
+            continue
         pid = os.fork()
         if pid == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            log = os.open(logs / f"{line.strip()}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            child()
-            os._exit(0)
+            _live({"worker": work, "clock": tick}[what], logs / f"{what}.log")
         print(pid, flush=True)
+
+
+def _live(child: Callable[[], None], path: Path) -> NoReturn:
+    """What the child does with its life. It never comes back into the nursery's own loop."""
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        child()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def work() -> None:

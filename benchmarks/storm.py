@@ -64,15 +64,21 @@ class Storm:
 
     def rage(self) -> Outcome:
         """Starts workers and hits them until everybody's end is known, or the time is up."""
-        nursery = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.nursery", str(self.logs)],
-            cwd=ROOT,
-            env={**self.environment, **SENDING},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        with _Pack(nursery, self.workers) as pack, psycopg.connect(self.database_url, autocommit=True) as database:
+        errors = self.logs / "nursery.log"
+        with errors.open("w", encoding="utf-8") as log:
+            nursery = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.nursery", str(self.logs)],
+                cwd=ROOT,
+                env={**self.environment, **SENDING},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        with (
+            _Pack(nursery, self.workers, errors) as pack,
+            psycopg.connect(self.database_url, autocommit=True) as database,
+        ):
             return self._rage(pack, database)
 
     def _rage(self, pack: "_Pack", database: psycopg.Connection) -> Outcome:
@@ -112,8 +118,9 @@ class _Pack:
     """The workers, by pid. A killed or a stopped one is replaced at once; a stopped one wakes after its lease, goes on
     for a moment, and is killed."""
 
-    def __init__(self, nursery: "subprocess.Popen[str]", size: int) -> None:
+    def __init__(self, nursery: "subprocess.Popen[str]", size: int, errors: Path) -> None:
         self._nursery = nursery
+        self._errors = errors
         self._size = size
         self._awake: list[int] = []
         self._stopped: list[tuple[float, int]] = []
@@ -127,13 +134,12 @@ class _Pack:
 
     def __exit__(self, *details: object) -> None:
         for pid in (*self._awake, *self._others, *(pid for _, pid in (*self._stopped, *self._woken))):
-            _signal(pid, signal.SIGKILL)
+            _signal(pid, signal.SIGKILL)  # Not buried yet: the pid is still ours.
         self._nursery.kill()
         self._nursery.wait()
 
     def kill(self, dice: random.Random) -> int:
-        pid = self._awake.pop(dice.randrange(len(self._awake)))
-        _signal(pid, signal.SIGKILL)
+        self._end(self._awake.pop(dice.randrange(len(self._awake))))
         self._awake.append(self._fork("worker"))
         return 1
 
@@ -152,14 +158,24 @@ class _Pack:
             self._woken.append((now + LEASE_SECONDS, one[1]))
         for one in [one for one in self._woken if one[0] < now]:
             self._woken.remove(one)
-            _signal(one[1], signal.SIGKILL)
+            self._end(one[1])
+
+    def _end(self, pid: int) -> None:
+        _signal(pid, signal.SIGKILL)
+        self._say(f"bury {pid}")
 
     def _fork(self, what: str) -> int:
-        assert self._nursery.stdin
+        self._say(what)
         assert self._nursery.stdout
-        self._nursery.stdin.write(f"{what}\n")
+        answer = self._nursery.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"The nursery ended:\n{self._errors.read_text(encoding='utf-8')[-2000:]}")
+        return int(answer)
+
+    def _say(self, words: str) -> None:
+        assert self._nursery.stdin
+        self._nursery.stdin.write(f"{words}\n")
         self._nursery.stdin.flush()
-        return int(self._nursery.stdout.readline())
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
