@@ -20,6 +20,11 @@ say(
         "joined": _("진행 중인 것에 합류"),
         "without_phones": _("전화번호 없이 읽기"),
         "copied_from": _("복사한 원본"),
+        "every": _("자동 리프레시"),
+        "hours": _("시간 간격"),
+        "daily_at": _("매일 시각"),
+        "keep_versions": _("버전 보관 개수"),
+        "keep_days": _("버전 보관 일수"),
     },
     hidden=("refresh", "group"),
     by={
