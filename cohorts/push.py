@@ -6,7 +6,6 @@ the order in which sessions began. A worker that dies leaves rows; the next one 
 """
 
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,22 +16,19 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from cohorts import groups, identity, intake, membership, rehearse, roads, sessions
-from cohorts import refresh as refreshing
+from cohorts import groups, identity, membership, pages, roads, sessions
 from cohorts.listing import name_key
 from cohorts.membership import dumped, loaded
 from cohorts.models import OPEN_SESSIONS, Cohort, PushAction, PushPage, PushRoad, PushSession, PushState
+from cohorts.pages import UNUSABLE_SHOWN, Reading, Step, Turn
 from cohorts.profiles import Mapping
 from cohorts.reach import reach_of
-from cohorts.sessions import OutOfPlace
 from cohorts.tally import Tally
 from cohorts.turn import few_collections
-from cohorts.upsert import commit_lazily
 from integrations import inbox, inlets
 from integrations.models import InboundKind, InboundPage, InboundState
 from notifly_console.celery import app
 from notifly_console.lib.checkpoints import reached
-from notifly_console.lib.crypto import CannotOpen
 from notifly_console.lib.leases import Claim, LeaseLost, claim, from_now
 from notifly_console.lib.nudge import nudge
 from notifly_console.tenancy.models import Project
@@ -41,35 +37,10 @@ log = structlog.get_logger(__name__)
 
 TAKE = app.signature("cohorts.take_pushed")
 TURN_SECONDS = 150.0
-PLACED_AT_ONCE = 50
-READ_AT_ONCE = 5
-MOST_BYTES_AT_ONCE = 8 * 1024 * 1024
-MOST_ATTEMPTS = 5
-"""Claims in a row that committed nothing: then it is the next page that is at fault."""
 UNNOTICED_SECONDS = 5
 SWEPT_AT_ONCE = 200
-UNUSABLE_SHOWN = 50
 KEPT = timedelta(days=90)
 PRUNED_AT_ONCE = 1000
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What a worker has in hand while it works on a road."""
-
-    cohort: Cohort
-    claim: Claim
-    mapping: Mapping
-    ends_at: float
-    """On the monotonic clock."""
-
-    @property
-    def project_id(self) -> UUID:
-        return self.cohort.project_id
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self.ends_at
 
 
 # -- A worker's turn --------------------------------------------------------------------------------------------------
@@ -97,7 +68,7 @@ def take(project_id: UUID | str, source_id: int, *, seconds: float = TURN_SECOND
             log.exception("push_broke_off")
             _let_go(mine)
             raise
-    if _new_pages(project.pk, source_id).exists() or _has_unread(cohort):
+    if pages.new_pages(project.pk, source_id).exists() or pages.unread(cohort).exists():
         nudge(TAKE, project_id=project.hex, subject=source_id)
 
 
@@ -113,7 +84,7 @@ def _cohort_of(project: Project, source_id: int) -> Cohort | None:
     """The cohort and its road; made where a page is the first word of it."""
     cohort = Cohort.objects.filter(project=project, source_id=source_id).first()
     if cohort is None:
-        page = _new_pages(project.pk, source_id).only("envelope").first()
+        page = pages.new_pages(project.pk, source_id).only("envelope").first()
         if page is None:
             return None
         name = page.envelope["name"]
@@ -125,136 +96,17 @@ def _cohort_of(project: Project, source_id: int) -> Cohort | None:
     return cohort
 
 
-def _new_pages(project_id: UUID, source_id: int) -> QuerySet[InboundPage]:
-    return inbox.waiting(InboundKind.COHORT_PAGE).filter(project_id=project_id, subject=source_id)
-
-
-def _has_unread(cohort: Cohort) -> bool:
-    return _unread(cohort).exists()
-
-
-def _unread(cohort: Cohort) -> QuerySet[PushPage]:
-    waiting = PushPage.objects.filter(session__cohort=cohort, session__state=PushState.GATHERING, is_read=False)
-    return waiting.select_related("session", "inbound").order_by("inbound_id")
-
-
-def _next_unread(cohort: Cohort) -> list[PushPage]:
-    """The next pages of one session, in the order in which they came; not more than fit into memory at once."""
-    waiting = list(_unread(cohort).defer("inbound__body")[:READ_AT_ONCE])
-    rows: list[PushPage] = []
-    size = 0
-    for row in waiting:
-        size += row.inbound.size
-        if rows and (row.session_id != rows[0].session_id or size > MOST_BYTES_AT_ONCE):
-            break
-        rows.append(row)
-    return rows
-
-
 def _work(turn: Turn) -> None:
-    _drop_poison(turn)
-    while not turn.is_over:
-        pages = list(_new_pages(turn.project_id, turn.cohort.source_id).defer("body")[:PLACED_AT_ONCE])
-        if pages:
-            _place(turn, pages)
-        rows = _next_unread(turn.cohort)
-        if rows:
-            _read(turn, rows)
-            if sessions.is_complete(rows[0].session):
-                _settle(turn)
-        elif not pages and not _settle(turn):
-            return
-
-
-# -- Pages ------------------------------------------------------------------------------------------------------------
-def _place(turn: Turn, pages: list[InboundPage]) -> None:
-    """Puts pages into their sessions, in the order of arrival."""
-    wants_full = ""
-    with turn.claim.transaction(attempts=0, called_at=pages[-1].received_at):
-        for page in pages:
-            try:
-                session = sessions.place(turn.cohort, page)
-                InboundPage.objects.filter(pk=page.pk).update(state=InboundState.TAKEN)
-                if rehearse.is_due(session, turn.project_id, turn.mapping):
-                    rehearse.hold(session, page.pk, turn.mapping)
-            except OutOfPlace as problem:
-                inbox.settle(InboundPage.objects.filter(pk=page.pk), InboundState.DROPPED, problem.why)
-                wants_full = wants_full or ("" if problem.heals else problem.why)
-        if any(page.envelope["action"] != PushAction.REPLACE for page in pages):
-            turn.claim.write(difference_at=pages[-1].received_at)
-        reached("in_place_before_commit")
-    reached("after_place")
-    if wants_full:
-        _want_full(turn, wants_full)
-
-
-def _read(turn: Turn, rows: list[PushPage]) -> None:
-    """Brings the people of some pages of a session into the table. Commits lazily: should the server fall, the pages
-    are read again."""
-    reached("before_read")
-    session = rows[0].session
-    try:
-        sheets = [intake.sheet_of(row.inbound, turn.mapping) for row in rows]
-    except CannotOpen:
-        _give_up(turn, session, "cannot_open")
-        return
-    whole = intake.together(sheets)
-    is_leaving = session.action == PushAction.REMOVE
-    if not is_leaving:
-        intake.settle(turn.project_id, whole, turn.mapping)
-    with turn.claim.transaction(attempts=0):
-        commit_lazily()
-        if is_leaving:
-            road = PushRoad.objects.get(pk=turn.cohort.pk)
-            ids, tally = intake.find_leaving(road, turn.project_id, whole, turn.mapping)
-        else:
-            ids, tally = intake.take_in(turn.project_id, whole, turn.mapping)
-        reached("in_read_after_profiles")
-        _note(rows, sheets, ids, tally.as_json() | {"columns": sorted(whole.columns), "mended": whole.mended})
-        reached("in_read_before_commit")
-    reached("after_read")
-
-
-def _note(rows: list[PushPage], sheets: list[intake.Sheet], ids: BitMap64, counts: dict[str, Any]) -> None:
-    """What pages that were read together brought stands with the first of them: they are kept or dropped together."""
-    for row, sheet in zip(rows, sheets, strict=True):
-        row.is_read = True
-        row.unusable = [[row.number, *one] for one in sheet.unusable[:UNUSABLE_SHOWN]]
-    rows[0].members, rows[0].counts = dumped(ids), counts
-    PushPage.objects.bulk_update(rows, ["is_read", "unusable", "members", "counts"])
-
-
-def _drop_poison(turn: Turn) -> None:
-    """Several claims in a row ended without a word: the page that is next is given up, and its session with it."""
-    if turn.claim.row.values_list("attempts", flat=True).get() <= MOST_ATTEMPTS:
-        return
-    row = _unread(turn.cohort).first()
-    if row is not None:
-        _give_up(turn, row.session, "crashed")
-        return
-    page = _new_pages(turn.project_id, turn.cohort.source_id).only("pk").first()
-    if page is not None:
-        with turn.claim.transaction(attempts=0):
-            inbox.settle(InboundPage.objects.filter(pk=page.pk), InboundState.DROPPED, "crashed")
-        _want_full(turn, "crashed")
-
-
-def _give_up(turn: Turn, session: PushSession, why: str) -> None:
-    with turn.claim.transaction(attempts=0):
-        sessions.drop(session, PushState.INCONSISTENT, why)
-    _want_full(turn, why)
-
-
-def _want_full(turn: Turn, why: str) -> None:
-    """A whole list is the only remedy: notes it, and has the cohort pulled where that can be done."""
-    if not roads.want_full(turn.cohort.pk, why):
-        return
-    log.warning("push_wants_full", why=why)
-    if turn.cohort.is_listed and turn.cohort.vanished_at is None:
-        try:
-            refreshing.request(turn.cohort.project, by="", cohort=turn.cohort)
-        except refreshing.NotConnected:
-            return  # The page of the cohort says what a person can do.
+    pages.drop_poison(turn)
+    with Reading(turn) as reading:
+        while not turn.is_over:
+            came = pages.place_new(turn)
+            how = reading.go_on()
+            if how is Step.READ:
+                continue
+            did = _settle(turn)
+            if how is Step.NOTHING and not came and not did:
+                return
 
 
 # -- Sessions ---------------------------------------------------------------------------------------------------------
@@ -271,7 +123,7 @@ def _settle(turn: Turn) -> bool:
         if sessions.is_complete(session):
             _apply(turn, session)
             did = True
-        elif sessions.is_abandoned(session) and not _new_pages(turn.project_id, turn.cohort.source_id).exists():
+        elif sessions.is_abandoned(session) and not pages.new_pages(turn.project_id, turn.cohort.source_id).exists():
             _abandon(turn, session)
             did = True
         else:
@@ -286,7 +138,7 @@ def _abandon(turn: Turn, session: PushSession) -> None:
         sessions.drop(session, PushState.ABANDONED, "incomplete")
     log.info("session_abandoned", pages=session.pages, here=session.pages_here)
     if session.turn > 1:
-        _want_full(turn, "incomplete")
+        pages.want_full(turn, "incomplete")
 
 
 def _apply(turn: Turn, session: PushSession) -> None:

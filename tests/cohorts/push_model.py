@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pyroaring import BitMap
 
-from cohorts import membership, pulls, push, refresh, sessions
+from cohorts import membership, pages, pulls, push, refresh, sessions
 from cohorts.models import Cohort, Profile, PushRoad, PushSession, PushState, Snapshot
 from integrations import inbox, webhooks
 from integrations.models import Query
@@ -205,10 +205,11 @@ class PushModel(RuleBasedStateMachine):
         def reached(_name: str) -> None:
             nonlocal passed
             passed += 1
-            if passed == dies_at and self.deaths < push.MOST_ATTEMPTS:
+            if passed == dies_at and self.deaths < pages.MOST_ATTEMPTS:
                 raise Crash
 
-        real, push.reached = push.reached, reached
+        real = push.reached
+        push.reached = pages.reached = reached
         try:
             push.take(self.project.id, COHORT)
             self.deaths = 0
@@ -217,7 +218,7 @@ class PushModel(RuleBasedStateMachine):
             long_ago = timezone.now() - 3 * sessions.ABANDONED_AFTER
             PushRoad.objects.filter(cohort__project=self.project).update(lease_until=long_ago)
         finally:
-            push.reached = real
+            push.reached = pages.reached = real
 
     def _drain(self) -> None:
         push.take(self.project.id, COHORT)

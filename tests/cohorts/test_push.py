@@ -1,14 +1,15 @@
 """What becomes of the pages that Mixpanel pushes: sessions, applied whole and in order, or not at all."""
 
 import random
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
-from cohorts import intake, membership, push, sessions
+from cohorts import intake, membership, pages, push, rehearse, sessions
 from cohorts.models import (
     Cohort,
     Drift,
@@ -215,7 +216,7 @@ def test_pages_without_a_session_are_each_their_own_unless_they_say_how_many(pus
 
 
 @pytest.mark.parametrize(
-    ("pages", "why"),
+    ("series", "why"),
     [
         ([page([1], number=0, of=2)], "page_out_of_range"),
         ([page([1], number=3, of=2)], "page_out_of_range"),
@@ -224,10 +225,10 @@ def test_pages_without_a_session_are_each_their_own_unless_they_say_how_many(pus
     ],
 )
 def test_what_contradicts_itself_is_dropped_whole_and_a_whole_list_is_asked_for(
-    pusher: Pusher, world: Any, pages: list[Any], why: str
+    pusher: Pusher, world: Any, series: list[Any], why: str
 ) -> None:
     factories.cohort(world.project, COHORT)
-    for one in [*pages, page([3], number=3, of=3)]:
+    for one in [*series, page([3], number=3, of=3)]:
         assert pusher.send(one).status_code == 200
     pusher.work()
     first = PushSession.objects.order_by("turn")[0]
@@ -331,7 +332,7 @@ def test_a_straggler_of_an_abandoned_session_revives_nothing_old(pusher: Pusher)
 
 
 def test_a_backlog_is_read_before_anything_is_given_up(pusher: Pusher, monkeypatch: Any) -> None:
-    monkeypatch.setattr(push, "PLACED_AT_ONCE", 2)
+    monkeypatch.setattr(pages, "PLACED_AT_ONCE", 2)
     for number in range(1, 6):
         pusher.push([number], session="a", number=number, of=5)
     InboundPage.objects.update(received_at=timezone.now() - timedelta(hours=2))
@@ -437,7 +438,7 @@ def test_a_page_that_always_fails_is_given_up_and_the_rest_goes_on(pusher: Pushe
     pusher.push([2], session="b", action="add_members")
     real = intake.take_in
     monkeypatch.setattr(intake, "take_in", lambda *args: 1 / 0)
-    for _ in range(push.MOST_ATTEMPTS + 1):  # Putting the page into its session was some progress.
+    for _ in range(pages.MOST_ATTEMPTS + 1):  # Putting the page into its session was some progress.
         with pytest.raises(ZeroDivisionError):
             pusher.work()
     pusher.work()
@@ -450,7 +451,7 @@ def test_a_page_that_always_fails_is_given_up_and_the_rest_goes_on(pusher: Pushe
 
 def test_waking_up_for_nothing_is_no_failure(pusher: Pusher) -> None:
     pusher.sync([1], session="a")
-    for _ in range(push.MOST_ATTEMPTS + 2):
+    for _ in range(pages.MOST_ATTEMPTS + 2):
         pusher.work()
     pusher.sync([2], session="b", action="add_members")
     assert visible() == users(1, 2)
@@ -496,6 +497,33 @@ def test_nothing_happens_for_a_cohort_or_project_that_isnt_there(world: Any) -> 
     push.take(world.id.hex, 5)
     push.take("0" * 32, 5)
     assert not Cohort.objects.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_long_series_is_written_aside_and_a_fault_there_loses_nothing(pusher: Pusher, monkeypatch: Any) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has one writer: nothing is done aside there")
+    threads: set[str] = set()
+    real = intake.take_in
+
+    def noted(*args: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        if len(threads) == 1 and PushSession.objects.get().page_rows.filter(is_read=True).count() == 10:
+            threads.add("failed once")
+            raise OperationalError("terminating connection")
+        return real(*args)
+
+    monkeypatch.setattr(intake, "take_in", noted)
+    monkeypatch.setattr(rehearse, "SMALL_PAGES", 30)
+    for number in range(1, 31):
+        pusher.push([number, 100 + number], session="a", number=number, of=30)
+    with pytest.raises(OperationalError):
+        pusher.work()
+    pusher.work()
+    assert visible() == users(*range(1, 31), *range(101, 131))
+    assert Cohort.objects.get().number == 1
+    assert {"writer_0", "failed once"} <= threads
 
 
 # -- Forgetting -------------------------------------------------------------------------------------------------------

@@ -26,10 +26,10 @@ def work(refresh_id: str, mixpanel: str, checkpoint: str, page_size: int) -> Non
 
 def take_pushed(project_id: str, subject: int, checkpoint: str) -> None:
     """Takes what was pushed, a page at a time, and dies at the checkpoint."""
-    from cohorts import push
+    from cohorts import pages, push
 
     os.environ.update(CONSOLE_CHECKPOINTS="may_kill", CONSOLE_CHECKPOINT=checkpoint)
     importlib.reload(checkpoints)
-    push.reached = checkpoints.reached
-    push.READ_AT_ONCE = 1
+    push.reached = pages.reached = checkpoints.reached
+    pages.READ_AT_ONCE = 1
     push.take(project_id, subject)
