@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.kill_send import REDIS, make_run
-from benchmarks.pages import BAR_MS, CONNECTIONS, p95, web
+from benchmarks.pages import BAR_MS, CONNECTIONS, ask, web
 from benchmarks.report import Line
 from benchmarks.stage import CLIENTS, DATABASE, ROOT, Stage, stage
 
@@ -54,12 +54,11 @@ def interference(people: int = 400_000, seconds: float = 8) -> Iterator[Line]:
         command = [sys.executable, "-m", "benchmarks.seed_pages", here.project, "10", "1000"]
         seeded = Stage._json(command, here.environment)
         run_id = make_run(here, people)
-        with web(here) as port, ThreadPoolExecutor() as pool:
+        with web(here) as (port, server), ThreadPoolExecutor() as pool:
             page = f"/projects/{here.project}/campaigns/"
-            p95(port, page, seeded["cookie"], 3)  # Its processes have loaded what they need.
-            idle = p95(port, page, seeded["cookie"], seconds)
+            idle = ask(port, server, page, seeded["cookie"], seconds).p95
             sending = pool.submit(work, here, run_id)
-            busy = p95(port, page, seeded["cookie"], seconds)
+            busy = ask(port, server, page, seeded["cookie"], seconds).p95
             here.sql(f"UPDATE campaigns_run SET state = 'cancelled', finished_at = now() WHERE id = {int(run_id)}")
             sending.result()
         yield Line(
