@@ -12,7 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import BigIntegerField, Max, QuerySet
 from django.utils import timezone
 
 from cohorts import refresh as refreshing
@@ -21,6 +21,7 @@ from cohorts.retain import rules_of
 from cohorts.rhythm import SLOT, Choice, Due, Subject, down, due_of
 from integrations import budget, connect
 from integrations.models import Connection, Kind
+from notifly_console.lib import compiled
 from notifly_console.tenancy.models import Project
 
 log = structlog.get_logger(__name__)
@@ -279,10 +280,15 @@ def rhythm_of(project: Project, cohort: Cohort) -> Planned | None:
     if not cohort.is_listed or cohort.vanished_at is not None:
         return None
     subject = _subject(cohort)
-    rules, own = rules_of(project.pk), CohortRhythm.objects.filter(pk=cohort.pk).first()
+    rules, own = rules_of(project.pk), _OWN.first(cohort=cohort.pk)
     choice, now = Choice.of(own, rules), timezone.now()
     due = due_of(subject, choice, heals=rules.heals_daily, zone=project.zone, now=now)
     return Planned(choice, Choice.of(None, rules), due, rules.heals_daily and subject.comes_by_both)
+
+
+_OWN: compiled.Compiled[CohortRhythm] = compiled.Compiled(
+    lambda: CohortRhythm.objects.filter(cohort_id=compiled.Slot("cohort", BigIntegerField()))
+)
 
 
 def last_ticks(project_id: UUID, count: int) -> list[Tick]:

@@ -14,6 +14,8 @@ from django.db.models.functions import Now, RowNumber
 from django.utils import timezone
 
 from cohorts.models import Cohort, CohortRules, Snapshot, SnapshotState
+from notifly_console.lib.compiled import Compiled
+from notifly_console.tenancy.access import OF_PROJECT
 from notifly_console.tenancy.models import Project
 
 DISCARDED_KEPT = timedelta(hours=24)
@@ -23,7 +25,10 @@ FREE = Q(kept_until=None) | Q(kept_until__lt=Now())
 
 def rules_of(project_id: UUID) -> CohortRules:
     """The project's rules for cohorts; those that everybody begins with, written nowhere, until one is changed."""
-    return CohortRules.objects.filter(pk=project_id).first() or CohortRules(project_id=project_id)
+    return _RULES.first(project=project_id) or CohortRules(project_id=project_id)
+
+
+_RULES: Compiled[CohortRules] = Compiled(lambda: CohortRules.objects.filter(**OF_PROJECT))
 
 
 def keep_until(snapshot_ids: Iterable[int], *, days: int) -> int:
