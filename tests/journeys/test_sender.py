@@ -22,6 +22,8 @@ def test_a_sender_is_registered_tested_and_shown_by_keyboard(world: Any, sandbox
     page.keyboard.press("Enter")
     sender = page.locator("#sender")
     expect(sender.get_by_role("alert").first).to_contain_text("API 키를 받아들이지 않았습니다")
+    # What was swapped in listens a moment after it is seen.
+    page.wait_for_function("!document.querySelector('.htmx-added, .htmx-swapping, .htmx-settling')")
 
     sender.get_by_role("link", name="API 키 바꾸기").press("Enter")
     page.get_by_label("API Secret").fill(SOLAPI_API_SECRET)
