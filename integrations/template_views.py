@@ -17,6 +17,7 @@ from notifly_console.tenancy.access import Access, Right, project_view
 
 PAGE = 30
 FRAGMENT = "templates"
+FOUND = "templates-found"
 
 
 @require_safe
@@ -73,7 +74,7 @@ def _show(request: Any, access: Access) -> HttpResponse:
         "names": {profile.id: profile.name for profile in listing.profiles},
         "statuses": TemplateStatus,
     }
-    fragment = request.htmx and request.htmx.target == FRAGMENT
+    fragment = request.htmx and request.htmx.target in (FRAGMENT, FOUND)
     response = render(request, f"integrations/{'_templates' if fragment else 'templates'}.html", context)
     response["Vary"] = "HX-Request, HX-Target"
     return response
