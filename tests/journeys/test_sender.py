@@ -28,7 +28,7 @@ def test_a_sender_is_registered_tested_and_shown_by_keyboard(world: Any, sandbox
     sender.get_by_role("link", name="API 키 바꾸기").press("Enter")
     page.get_by_label("API Secret").fill(SOLAPI_API_SECRET)
     page.keyboard.press("Enter")
-    expect(sender.get_by_text("연결됨")).to_be_visible()
+    expect(sender.get_by_text("연결됨")).to_be_visible(timeout=20_000)
     expect(sender.get_by_text("010-9000-1234")).to_be_visible()
     assert page.evaluate("window.sameDocument")
     assert SOLAPI_API_SECRET not in page.content()
