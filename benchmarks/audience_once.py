@@ -31,9 +31,9 @@ def seconds(work: Callable[[], Any]) -> float:
 def funnel(campaign_id: str) -> dict[str, Any]:
     """The plan of an advertisement, first and again, with its first numbers; then one that asks for a name; then what
     everybody's text is."""
-    from campaigns import audience
-    from campaigns.measure import measure
-    from campaigns.message import content_of
+    from campaigns.audience import plan as audience
+    from campaigns.audience.measure import measure
+    from campaigns.message.check import content_of
     from campaigns.models import Campaign
     from campaigns.rules import rules_of
 
@@ -57,7 +57,7 @@ def freeze(campaign_id: str) -> dict[str, Any]:
     from django.utils import timezone
 
     from campaigns.models import Campaign, Run
-    from campaigns.recipients import freeze_into
+    from campaigns.sending.recipients import freeze_into
     from notifly_console.lib.leases import claim
 
     campaign = Campaign.objects.get(pk=UUID(campaign_id))
@@ -89,8 +89,8 @@ def processor_seconds() -> float:
 
 def read_csv(path: str) -> dict[str, Any]:
     """A file read with its reasons, and kept."""
+    from campaigns.audience.uploads import read_csv
     from campaigns.models import Upload
-    from campaigns.uploads import read_csv
     from notifly_console.tenancy.models import Project
 
     project = Project.objects.first()

@@ -48,8 +48,8 @@ def seed(project_id: UUID) -> dict[str, Any]:
 
 def group(project_id: UUID) -> dict[str, Any]:
     """Five conditions, three of them about properties: of a cohort, and of everybody."""
-    from cohorts import groups
-    from cohorts.conditions import definition_of
+    from cohorts.groups import groups
+    from cohorts.groups.conditions import definition_of
     from cohorts.models import Cohort
 
     keys = dict(Cohort.objects.filter(project_id=project_id).values_list("source_id", "pk"))
@@ -71,9 +71,9 @@ def group(project_id: UUID) -> dict[str, Any]:
 
 def overlap(project_id: UUID) -> dict[str, Any]:
     """Every part of the picture that ten cohorts make."""
-    from cohorts.group_queries import overlap_of
     from cohorts.membership import loaded
     from cohorts.models import Cohort, UserGroup
+    from cohorts.pages.group_queries import overlap_of
 
     cohorts = list(Cohort.objects.filter(project_id=project_id, source_id__lte=COHORTS).select_related("current"))
     first, *others = cohorts

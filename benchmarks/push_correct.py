@@ -20,7 +20,7 @@ def main() -> None:
 
     from benchmarks import push_once
     from cohorts.models import PushSession
-    from cohorts.sessions import ABANDONED_AFTER
+    from cohorts.push.sessions import ABANDONED_AFTER
 
     project = UUID(sys.argv[1])
     push_once.confirm(project)

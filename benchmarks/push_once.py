@@ -49,7 +49,7 @@ def main() -> None:
 
 def take(project_id: UUID) -> None:
     """As a worker does, turn after turn, until nothing is left."""
-    from cohorts import push
+    from cohorts.push import push
     from integrations.models import InboundPage
 
     while True:
@@ -60,8 +60,8 @@ def take(project_id: UUID) -> None:
 
 def confirm(project_id: UUID) -> None:
     """What a person does when the first large import waits."""
-    from cohorts.profiles import Mapping
-    from cohorts.rehearse import columns_of
+    from cohorts.people.profiles import Mapping
+    from cohorts.push.rehearse import columns_of
     from integrations import inlets
     from integrations.models import Inlet
     from notifly_console.tenancy.models import Project

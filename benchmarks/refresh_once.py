@@ -14,8 +14,8 @@ import django
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifly_console.settings")
     django.setup()
-    from cohorts import refresh
     from cohorts.models import LIVE, Refresh
+    from cohorts.pull import refresh
     from notifly_console.tenancy.models import Project
 
     project = Project.objects.get(id=UUID(sys.argv[1]))

@@ -42,7 +42,7 @@ VARIABLES = {"고객명": "name", "상품명": "item", "도착일": "arrives", "
 
 def contents() -> dict[str, Any]:
     """The messages by what they show."""
-    from campaigns.content import content_of
+    from campaigns.message.content import content_of
 
     text = {"sender": "16600412", "is_ad": True}
     alimtalk = {
@@ -85,7 +85,7 @@ def worst_recipient(count: int = 100_000, rounds: int = 3) -> Iterator[Line]:
     django.setup()
     from django.template import Context, Engine
 
-    from campaigns.render import worst
+    from campaigns.message.render import worst
 
     engine = Engine(autoescape=False)
     rows = people(count)

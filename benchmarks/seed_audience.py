@@ -38,9 +38,9 @@ def main() -> None:
     from pyroaring import BitMap64
 
     from campaigns.models import Campaign, OptOut, OptOutSource
-    from cohorts.facets import rebuild
     from cohorts.membership import publish
     from cohorts.models import Cohort, Profile
+    from cohorts.people.facets import rebuild
     from notifly_console.tenancy.models import Project
 
     project = Project.objects.get(id=UUID(sys.argv[1]))

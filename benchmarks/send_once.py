@@ -20,8 +20,8 @@ import django
 
 django.setup()
 
-from campaigns import delivery  # noqa: E402
 from campaigns.models import Run, RunState  # noqa: E402
+from campaigns.sending import delivery  # noqa: E402
 from integrations import senders  # noqa: E402
 from integrations.messaging import Capabilities, Channel, Kind, Loaded, Message, Recalled, Report  # noqa: E402
 

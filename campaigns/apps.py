@@ -12,6 +12,7 @@ class CampaignsConfig(AppConfig):
     def ready(self) -> None:
         # `reconcile` says that it wants to know of reports, `follow` of profiles that have become one, `audit_words`
         # how facts are called.
-        from campaigns import arrows, audit_words, follow, reconcile  # noqa: F401
+        from campaigns import audit_words  # noqa: F401
+        from campaigns.sending import arrows, follow, reconcile  # noqa: F401
 
         post_migrate.connect(arrows.install, sender=self, dispatch_uid="campaigns.arrows")

@@ -2,8 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from campaigns.export import SETS
 from campaigns.models import Freshness, Night, OptOutSource
+from campaigns.results.export import SETS
 from notifly_console.audit.words import say
 
 say(

@@ -134,7 +134,7 @@ class Picture(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     uploaded = models.JSONField(default=dict)
-    """The provider's id by kind of message and account; `campaigns/picture_ids.py` knows the keys."""
+    """The provider's id by kind of message and account; `campaigns/message/picture_ids.py` knows the keys."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -175,13 +175,13 @@ class Campaign(models.Model):
 
     channel = models.CharField(max_length=12, choices=Channel.choices, blank=True)
     timing = models.JSONField(default=dict)
-    """`campaigns/schedule.py` reads it."""
+    """`campaigns/sending/schedule.py` reads it."""
     audience_kind = models.CharField(max_length=8, choices=AudienceKind.choices, blank=True)
     cohort = models.ForeignKey(Cohort, on_delete=models.PROTECT, null=True, related_name="+")
     group = models.ForeignKey(UserGroup, on_delete=models.PROTECT, null=True, related_name="+")
     upload = models.ForeignKey(Upload, on_delete=models.PROTECT, null=True, related_name="+")
     message = models.JSONField(default=dict)
-    """`campaigns/message.py` reads it."""
+    """`campaigns/message/check.py` reads it."""
     kept = models.JSONField(default=dict)
     """Messages of the other channels, by channel: a change of mind in the builder loses nothing."""
     edited_by = models.CharField(max_length=254, blank=True)
@@ -195,7 +195,7 @@ class Campaign(models.Model):
     next_run_at = models.DateTimeField(null=True)
     """When the clock makes the next run; null when there is none to come, or none while it is inactive."""
     brake = models.CharField(max_length=32, blank=True)
-    """Why it stopped by itself: a code of `campaigns/brake.py`; "" unless it did."""
+    """Why it stopped by itself: a code of `campaigns/sending/brake.py`; "" unless it did."""
     launched_at = models.DateTimeField(null=True)
     launched_by = models.CharField(max_length=254, blank=True)
     ended_at = models.DateTimeField(null=True)
@@ -245,7 +245,7 @@ class CampaignEvent(models.Model):
     run = models.ForeignKey("Run", on_delete=models.CASCADE, null=True, related_name="+")
     at = models.DateTimeField(auto_now_add=True)
     what = models.CharField(max_length=32)
-    """A code of `campaigns/history.py`."""
+    """A code of `campaigns/sending/history.py`."""
     by = models.CharField(max_length=254, blank=True)
     details = models.JSONField(default=dict)
     """Short facts in our own words, never a phone number."""
@@ -302,7 +302,7 @@ class Run(models.Model):
     frozen_upto = models.BigIntegerField(default=0)
     """The last of them whose recipient is written."""
     funnel = models.JSONField(default=list)
-    """`campaigns/audience.py`: the steps from the audience to the recipients, as they were when it was frozen."""
+    """`campaigns/audience/plan.py`: the steps from the audience to the recipients, as they were when it was frozen."""
     size = models.BigIntegerField(null=True)
     """How many recipients; null until they are frozen."""
     expected_won = models.DecimalField(max_digits=14, decimal_places=2, null=True)
@@ -315,7 +315,7 @@ class Run(models.Model):
     not_before = models.DateTimeField(null=True)
     """Nobody is claimed before: the night, a refresh that is waited for, a provider that wants a rest."""
     waiting_for = models.CharField(max_length=32, blank=True)
-    """Of a live one that doesn't go on now: why, a code of `campaigns/history.py`."""
+    """Of a live one that doesn't go on now: why, a code of `campaigns/sending/history.py`."""
     troubles = models.PositiveIntegerField(default=0)
     """Batches in a row that the provider didn't take for the moment: each makes the next pause longer."""
     watched_from = models.DateTimeField(null=True)
@@ -333,7 +333,7 @@ class Run(models.Model):
     # Kept once no result can come any more, so that no page counts a million people again.
     settled_at = models.DateTimeField(null=True)
     outcome = models.JSONField(default=list)
-    """`campaigns/tally.py`: how many ended in each state for each reason."""
+    """`campaigns/sending/tally.py`: how many ended in each state for each reason."""
     delivered_count = models.BigIntegerField(default=0)
     failed_count = models.BigIntegerField(default=0)
     unknown_count = models.BigIntegerField(default=0)
@@ -499,7 +499,7 @@ class Batch(models.Model):
 
 
 class Epoch(models.Model):
-    """How often anything was about to be dispatched; one row. `campaigns/epoch.py` knows what it is for."""
+    """How often anything was about to be dispatched; one row. `campaigns/sending/epoch.py` knows what it is for."""
 
     token = models.UUIDField(default=uuid.uuid4)
     """Names this database's number where it is kept beside it."""

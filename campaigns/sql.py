@@ -11,7 +11,7 @@ from cohorts.models import Profile
 
 PROFILES = Profile._meta.db_table
 RESERVED = {"$user_id": "external_id", "$email": "email", "$phone_number": "phone"}
-"""Fields that mean the person's own columns (`campaigns/personalise.py`)."""
+"""Fields that mean the person's own columns (`campaigns/message/personalise.py`)."""
 
 
 def within(ids: Sequence[int]) -> tuple[str, Any]:

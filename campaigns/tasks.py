@@ -3,7 +3,8 @@
 import structlog
 from celery import shared_task
 
-from campaigns import delivery, epoch, finish, freeze, keep_versions, launch, needs, optouts, reconcile, uploads
+from campaigns.audience import keep_versions, needs, optouts, uploads
+from campaigns.sending import delivery, epoch, finish, freeze, launch, reconcile
 from integrations.messaging import SendError
 from notifly_console.tenancy.models import Project
 

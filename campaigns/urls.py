@@ -1,18 +1,11 @@
 from django.urls import URLPattern, URLResolver, include, path
 
-from campaigns import (
-    builder_parts,
-    builder_views,
-    lens_views,
-    opt_out_views,
-    recipient_views,
-    review_views,
-    rule_views,
-    steer_views,
-    trial_views,
-    variable_views,
-    views,
-)
+from campaigns import rule_views
+from campaigns.audience import opt_out_views
+from campaigns.builder import parts as builder_parts
+from campaigns.builder import review_views, trial_views, variable_views
+from campaigns.builder import views as builder_views
+from campaigns.results import lens_views, recipient_views, steer_views, views
 
 app_name = "campaigns"
 

@@ -10,7 +10,7 @@ class CohortsConfig(AppConfig):
 
     def ready(self) -> None:
         from cohorts import audit_words  # noqa: F401 -- registers itself
-        from cohorts.push import TAKE
+        from cohorts.push.push import TAKE
         from integrations.inbox import handled_by
         from integrations.models import InboundKind
 

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from cohorts.forms import ExportForm
+from cohorts.pages.forms import ExportForm
 from notifly_console.audit.words import say
 
 say(

@@ -74,7 +74,7 @@ class Profile(models.Model):
 
 
 class FacetChunk(models.Model):
-    """What audiences ask of the profiles whose id divided by 16,384 is `number`: `cohorts/facets.py` reads it."""
+    """What audiences ask of the profiles whose id divided by 16,384 is `number`: `people/facets.py` reads it."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_index=False)
     number = models.BigIntegerField()
@@ -138,7 +138,7 @@ class Cohort(models.Model):
     watched_at = models.DateTimeField(null=True)
     """When somebody last opened it."""
     planned_at = models.DateTimeField(null=True)
-    """The last moment for which its recurring refresh was asked for (`cohorts/plan.py`)."""
+    """The last moment for which its recurring refresh was asked for (`cohorts/pull/plan.py`)."""
 
     class Meta:
         constraints: ClassVar = [
@@ -408,7 +408,7 @@ class Pull(models.Model):
     """The last page that had come in by push when page 0 was asked for: sessions that began later are newer."""
     received = models.BigIntegerField(default=0)
     counts = models.JSONField(default=dict)
-    """`cohorts/tally.py`: what became of the rows received so far, and how the members can be reached."""
+    """`cohorts/people/tally.py`: what became of the rows received so far, and how the members can be reached."""
     attempts = models.IntegerField(default=0)
     """Failures since the last page that came through."""
     restarts = models.IntegerField(default=0)
@@ -457,7 +457,7 @@ class UserGroup(models.Model):
     """As a cohort's: what lists are sorted by."""
     description = models.TextField(blank=True)
     definition = models.JSONField(default=dict)
-    """`cohorts/conditions.py` reads it."""
+    """`cohorts/groups/conditions.py` reads it."""
     partner_cohort = models.OneToOneField(Cohort, on_delete=models.CASCADE, null=True, related_name="partner_group")
     """Of a group that stands for a pushed cohort: the cohort."""
     version = models.IntegerField(default=1)
@@ -598,11 +598,11 @@ class PushSession(models.Model):
     """Its people. Of an applied one, so that a pull that began before it can have it on top; of one that was dropped,
     as far as its pages came, so that drift can be explained."""
     counts = models.JSONField(default=dict)
-    """`cohorts/tally.py`, and what came of it: how, joined, left."""
+    """`cohorts/people/tally.py`, and what came of it: how, joined, left."""
     unusable = models.JSONField(default=list)
     """The first members that couldn't be taken: [[page, place, reason, what stood there], …]"""
     rehearsal = models.JSONField(default=dict)
-    """Of the first large one: what taking its people would do, tried on some (`cohorts/rehearse.py`)."""
+    """Of the first large one: what taking its people would do, tried on some (`cohorts/push/rehearse.py`)."""
 
     class Meta:
         constraints: ClassVar = [
@@ -674,7 +674,7 @@ class Road(models.TextChoices):
 
 
 class DriftKind(models.TextChoices):
-    """Why somebody is on one road only (`cohorts/drift.py` says what each means)."""
+    """Why somebody is on one road only (`cohorts/versions/drift.py` says what each means)."""
 
     NO_PROFILE = "no_profile", _("콘솔에 없는 유저")
     UNFINISHED = "unfinished", _("끝나지 않은 세션에 들어 있던 유저")

@@ -2,9 +2,12 @@
 
 from celery import shared_task
 
-from cohorts import drift, groups, phone_moves, plan, retain
-from cohorts import push as pushing
-from cohorts import refresh as refreshing
+from cohorts.groups import groups
+from cohorts.people import phone_moves
+from cohorts.pull import plan
+from cohorts.pull import refresh as refreshing
+from cohorts.push import push as pushing
+from cohorts.versions import drift, retain
 
 
 @shared_task(name="cohorts.run_refresh", max_retries=2)

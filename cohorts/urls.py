@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from cohorts import drift_views, group_views, plan_views, profile_views, push_views, version_views, views
+from cohorts.pages import drift_views, group_views, plan_views, profile_views, push_views, version_views, views
 
 app_name = "cohorts"
 

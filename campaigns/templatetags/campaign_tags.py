@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from campaigns.schedule import WEEKDAYS
+from campaigns.sending.schedule import WEEKDAYS
 from notifly_console.lib.masking import mask_phone
 from notifly_console.lib.ui_tags import exact, icon
 

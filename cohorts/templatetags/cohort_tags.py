@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from cohorts import detail
-from cohorts.compare import SETS
 from cohorts.models import Cohort, DriftKind
-from cohorts.push_queries import UNUSABLE
-from cohorts.queries import STATES, ListQuery, Row
+from cohorts.pages import detail
+from cohorts.pages.push_queries import UNUSABLE
+from cohorts.pages.queries import STATES, ListQuery, Row
+from cohorts.versions.compare import SETS
 from integrations import failures
 from notifly_console.lib import phone
 from notifly_console.lib.ui_tags import Distance, address_of, distance

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from integrations.sandbox.accounts import PROJECT
-from integrations.sandbox.cohorts import Cohorts
-from integrations.sandbox.phones_page import PAGES
-from integrations.sandbox.pusher import PUSH_ROOMS
-from integrations.sandbox.solapi_control import SOLAPI_ROOMS
+from integrations.sandbox.mixpanel.cohorts import Cohorts
+from integrations.sandbox.mixpanel.pusher import PUSH_ROOMS
+from integrations.sandbox.solapi.control import SOLAPI_ROOMS
+from integrations.sandbox.solapi.phones_page import PAGES
 from integrations.sandbox.wire import Answer, Asked, Unreadable, as_json, parameters
 from integrations.sandbox.world import World
 

@@ -16,9 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-from integrations.sandbox import mixpanel, solapi
 from integrations.sandbox.accounts import PROJECT, SECRET, SOLAPI_API_KEY, SOLAPI_API_SECRET, USERNAME
 from integrations.sandbox.control import PREFIX, control
+from integrations.sandbox.mixpanel import api as mixpanel
+from integrations.sandbox.solapi import api as solapi
 from integrations.sandbox.wire import Answer, Asked, as_json
 from integrations.sandbox.world import SandboxConfig, World
 

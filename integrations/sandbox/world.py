@@ -10,11 +10,11 @@ from typing import Any
 from pyroaring import BitMap
 
 from integrations.sandbox.accounts import ACCOUNTS, EU_PROJECT, PROJECT, PROJECTS, Account, Project
-from integrations.sandbox.cohorts import Cohorts, catalogue
 from integrations.sandbox.faults import FaultBook
+from integrations.sandbox.mixpanel.cohorts import Cohorts, catalogue
+from integrations.sandbox.mixpanel.pusher import Pushes
 from integrations.sandbox.people import Crowd
-from integrations.sandbox.pusher import Pushes
-from integrations.sandbox.solapi_book import Book
+from integrations.sandbox.solapi.book import Book
 
 HOUR = 3600.0
 LOG_ENTRIES = 20_000

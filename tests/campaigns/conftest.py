@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from campaigns.models import Campaign, OptOut, OptOutSource, Rules
-from cohorts.facets import rebuild
+from cohorts.people.facets import rebuild
 from tests import factories as make
 from tests.campaigns import provider
 from tests.campaigns.test_drafts import FORM

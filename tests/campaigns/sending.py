@@ -5,8 +5,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from campaigns import delivery, reconcile
 from campaigns.models import Batch, BatchState, Campaign, CampaignState, Recipient, Run, RunState
+from campaigns.sending import delivery, reconcile
 from integrations.messaging import Channel
 from notifly_console.tenancy.models import Project
 

@@ -6,9 +6,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from campaigns import arrows
-from campaigns.arrows import Known
 from campaigns.models import BatchState, Recipient, RecipientState, RunState, SkipReason
+from campaigns.sending import arrows
+from campaigns.sending.arrows import Known
 from integrations.messaging import Outcome, Reason, Refusal, Verdict
 from tests.campaigns import sending
 

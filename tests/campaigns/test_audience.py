@@ -8,11 +8,11 @@ from django.utils import translation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns import audience
-from campaigns.audience import Funnel, NoAudience, first_phones, people_of, plan
+from campaigns.audience import plan as audience
+from campaigns.audience.plan import Funnel, NoAudience, first_phones, people_of, plan
 from campaigns.models import AudienceKind, Campaign, OptOut
-from cohorts.facets import rebuild
 from cohorts.models import Cohort, Profile, UserGroup
+from cohorts.people.facets import rebuild
 from notifly_console.tenancy.models import Project
 from tests import factories
 

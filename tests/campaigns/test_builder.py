@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from campaigns.models import Campaign, Picture, Rules
-from cohorts.facets import rebuild
 from cohorts.models import Profile
+from cohorts.people.facets import rebuild
 from notifly_console.audit.models import Entry
 from tests import factories as make
 from tests.campaigns.test_drafts import FORM, HTMX

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.characters import byte_length, character_length, mended, rare, tidy, unencodable
+from campaigns.message.characters import byte_length, character_length, mended, rare, tidy, unencodable
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ sending it, and of asking about it."""
 
 import pytest
 
-from campaigns import delivery, freeze, launch, recipients, reconcile
 from campaigns.models import Batch, CampaignState, Recipient, RecipientState, Run, RunState
-from cohorts import facets
+from campaigns.sending import delivery, freeze, launch, recipients, reconcile
+from cohorts.people import facets
 from notifly_console.lib import checkpoints
 from notifly_console.tenancy.models import User
 from tests import factories

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
-from campaigns import delivery
 from campaigns.models import (
     Batch,
     BatchState,
@@ -21,6 +20,7 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
+from campaigns.sending import delivery
 from integrations.messaging import Channel, NotTaken, Stopped
 from tests import factories
 from tests.campaigns import provider, sending

@@ -11,7 +11,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import freeze, history, launch, tally
 from campaigns.models import (
     Batch,
     Campaign,
@@ -22,7 +21,8 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
-from cohorts import facets
+from campaigns.sending import freeze, history, launch, tally
+from cohorts.people import facets
 from integrations import senders
 from integrations.messaging import Stopped
 from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
@@ -88,7 +88,7 @@ def test_the_outcome_adds_up_to_the_audience_with_every_reason(running: Campaign
 
 
 def test_the_bar_is_as_wide_as_everybody_and_shows_even_the_few(world: Any) -> None:
-    from campaigns.report import WIDTH, parts_of, segments, unknown_of
+    from campaigns.results.report import WIDTH, parts_of, segments, unknown_of
 
     run = sending.run(sending.campaign(world.project), people=1)
     for counts in ((1_000_000, 1, 1), (1, 0, 0), (3, 3, 3), (999_999, 1, 0)):

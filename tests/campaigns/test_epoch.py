@@ -6,7 +6,7 @@ import pytest
 from django.db import transaction
 from redis import Redis
 
-from campaigns import delivery, epoch, reconcile, tasks
+from campaigns import tasks
 from campaigns.models import (
     Batch,
     Campaign,
@@ -17,6 +17,7 @@ from campaigns.models import (
     Run,
     RunState,
 )
+from campaigns.sending import delivery, epoch, reconcile
 from tests.campaigns import provider, sending
 from tests.campaigns.sending import settle
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from campaigns.facts import facts_of
+from campaigns.message.facts import facts_of
 from campaigns.models import AudienceKind, Picture, Upload
 from integrations.messaging import KakaoProfile, SenderNumber, Template, TemplateStatus
 from integrations.senders import Listing

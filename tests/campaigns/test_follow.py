@@ -5,9 +5,9 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns.models import Recipient, Run
-from cohorts import identity
 from cohorts.models import Profile
-from cohorts.profiles import Mapping
+from cohorts.people import identity
+from cohorts.people.profiles import Mapping
 from integrations.mixpanel.schemas import Row
 from tests import factories
 

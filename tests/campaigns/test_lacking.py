@@ -8,16 +8,16 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns import lacking
-from campaigns.audience import people_of, plan
-from campaigns.lacking import needed_fields
-from campaigns.message import content_of
+from campaigns.audience import lacking
+from campaigns.audience.lacking import needed_fields
+from campaigns.audience.plan import people_of, plan
+from campaigns.audience.uploads import read_csv
+from campaigns.message.check import content_of
+from campaigns.message.render import Left, render
 from campaigns.models import Campaign, Rules, SkipReason
-from campaigns.render import Left, render
 from campaigns.sql import RESERVED
-from campaigns.uploads import read_csv
-from cohorts.facets import rebuild
 from cohorts.models import Cohort, Profile
+from cohorts.people.facets import rebuild
 from notifly_console.tenancy.models import Project
 from tests import factories
 from tests.campaigns.test_recipients import everybody_in

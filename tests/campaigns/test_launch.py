@@ -8,10 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from campaigns import finish, freeze, launch, recipients, retry
-from campaigns.audience import plan
-from campaigns.history import words_of
-from campaigns.launch import CannotLaunch
+from campaigns.audience.plan import plan
 from campaigns.models import (
     Batch,
     Campaign,
@@ -26,8 +23,11 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
-from cohorts import facets
+from campaigns.sending import finish, freeze, launch, recipients, retry
+from campaigns.sending.history import words_of
+from campaigns.sending.launch import CannotLaunch
 from cohorts.models import Cohort, Profile, Refresh, RefreshState
+from cohorts.people import facets
 from integrations.messaging import Balance, Kind, NotTaken, SenderNumber, Stopped
 from integrations.senders import Listing
 from notifly_console.audit.actions import Action

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignState, OptOut, Recipient, RecipientState
-from cohorts.conditions import Definition
+from cohorts.groups.conditions import Definition
 from cohorts.models import Cohort, GroupNesting, Profile, UserGroup
 from tests import factories as make
 from tests.campaigns import sending

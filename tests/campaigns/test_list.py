@@ -6,8 +6,8 @@ import pytest
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from campaigns import tally
 from campaigns.models import Campaign, CampaignState, Recipient, RecipientState, Run, RunKind, RunState
+from campaigns.sending import tally
 from integrations.messaging import Channel
 from tests.campaigns import sending
 

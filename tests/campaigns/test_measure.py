@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns import measure as room
-from campaigns.audience import plan
-from campaigns.measure import measure
-from campaigns.message import content_of
+from campaigns.audience import measure as room
+from campaigns.audience.measure import measure
+from campaigns.audience.plan import plan
+from campaigns.audience.uploads import read_csv
+from campaigns.message.check import content_of
+from campaigns.message.render import worst
 from campaigns.models import Campaign, Rules
-from campaigns.render import worst
 from campaigns.sql import RESERVED
-from campaigns.uploads import read_csv
 from cohorts.models import Cohort, Profile
 from integrations.messaging import Kind
 from notifly_console.tenancy.models import Project

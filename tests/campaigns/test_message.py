@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.message import Facts, PictureFacts, check, content_of, is_ad, warnings
+from campaigns.message.check import Facts, PictureFacts, check, content_of, is_ad, warnings
 from integrations.messaging import Button, Channel, Template, TemplateStatus
 
 RULES = SimpleNamespace(sender_name="하루식탁", opt_out_number="080-870-1234")

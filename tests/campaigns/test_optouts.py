@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from campaigns import optouts, tasks
-from campaigns.files import BadFile
+from campaigns import tasks
+from campaigns.audience import optouts
+from campaigns.audience.files import BadFile
+from campaigns.audience.optouts import BadNumber
 from campaigns.models import OptOut, OptOutSource
-from campaigns.optouts import BadNumber
 from integrations import senders
 from integrations.messaging import Stopped
 from integrations.sandbox import accounts

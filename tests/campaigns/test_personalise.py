@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from campaigns.content import content_of
-from campaigns.personalise import BadVariable, parse, parse_template_text, used_fields
-from campaigns.values import as_text, one_line
+from campaigns.message.content import content_of
+from campaigns.message.personalise import BadVariable, parse, parse_template_text, used_fields
+from campaigns.message.values import as_text, one_line
 
 NOW = datetime(2026, 11, 20, 15, 5, tzinfo=UTC)  # 2026-11-21 00:05 in Seoul, a Saturday
 

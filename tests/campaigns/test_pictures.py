@@ -4,7 +4,7 @@ from struct import pack
 
 import pytest
 
-from campaigns.pictures import measure
+from campaigns.message.pictures import measure
 
 
 def png(width: int, height: int) -> bytes:

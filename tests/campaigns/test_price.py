@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from campaigns.audience import plan
+from campaigns.audience.plan import plan
+from campaigns.audience.price import Estimate, estimate
 from campaigns.models import Campaign, Rules
-from campaigns.price import Estimate, estimate
-from campaigns.recipients import freeze_into
+from campaigns.sending.recipients import freeze_into
 from cohorts.models import Cohort, Profile
 from integrations import senders
 from integrations.messaging import Balance, Kind, Stopped

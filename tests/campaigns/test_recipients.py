@@ -8,12 +8,12 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from campaigns import recipients
-from campaigns.audience import Funnel, plan
+from campaigns.audience.plan import Funnel, plan
 from campaigns.models import Campaign, CampaignState, Recipient, Run
-from campaigns.recipients import freeze_into
-from cohorts.facets import rebuild
+from campaigns.sending import recipients
+from campaigns.sending.recipients import freeze_into
 from cohorts.models import Cohort, Profile
+from cohorts.people.facets import rebuild
 from integrations.messaging import Stopped
 from notifly_console.lib.leases import LeaseLost, claim
 from notifly_console.tenancy.models import Project

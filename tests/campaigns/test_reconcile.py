@@ -7,7 +7,6 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from campaigns import arrows, reconcile
 from campaigns.models import (
     Batch,
     BatchState,
@@ -20,6 +19,7 @@ from campaigns.models import (
     Run,
     RunState,
 )
+from campaigns.sending import arrows, reconcile
 from integrations import inbox
 from integrations.messaging import Channel, NotTaken, Outcome, Reason, Report, Verdict
 from tests.campaigns import provider, sending

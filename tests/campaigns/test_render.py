@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.characters import byte_length, character_length, unencodable
-from campaigns.content import content_of
+from campaigns.message.characters import byte_length, character_length, unencodable
+from campaigns.message.content import content_of
+from campaigns.message.personalise import BadVariable
+from campaigns.message.render import Left, Person, message_for, render, renderer, with_marks, worst
 from campaigns.models import SkipReason
-from campaigns.personalise import BadVariable
-from campaigns.render import Left, Person, message_for, render, renderer, with_marks, worst
 from integrations.messaging import Button, Fallback, Kind
 
 RULES = SimpleNamespace(sender_name="하루식탁", opt_out_number="080-870-1234")

@@ -9,7 +9,7 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.schedule import (
+from campaigns.sending.schedule import (
     AD_NIGHT,
     KAKAO_AD_NIGHT,
     Timing,

@@ -7,14 +7,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from campaigns import delivery, freeze, launch, reconcile
 from campaigns.models import Batch, Campaign, CampaignState, OptOut, Recipient, RecipientState, Rules, Run, RunState
-from cohorts import facets
+from campaigns.sending import delivery, freeze, launch, reconcile
 from cohorts.models import Profile
+from cohorts.people import facets
 from integrations import hooks, senders
 from integrations.messaging import Channel
 from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
-from integrations.sandbox.solapi_catalogue import CHANNEL
+from integrations.sandbox.solapi.catalogue import CHANNEL
 from integrations.senders import SolapiSettings
 from notifly_console.lib import nudge
 from notifly_console.tenancy.models import User
@@ -121,7 +121,7 @@ def test_an_advertisement_carries_its_marks(launched, solapi):
 
 
 def test_a_text_goes_out_by_itself_where_kakao_reaches_nobody(launched, solapi):
-    from integrations.sandbox.solapi_outcomes import packed
+    from integrations.sandbox.solapi.outcomes import packed
 
     solapi.outcomes[packed("01020000011")] = 3104
     run = prepared(launched("alimtalk"))

@@ -2,8 +2,6 @@
 
 import pytest
 
-from campaigns import freeze, trial
-from campaigns.launch import CannotLaunch
 from campaigns.models import (
     Campaign,
     CampaignEvent,
@@ -16,6 +14,8 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
+from campaigns.sending import freeze, trial
+from campaigns.sending.launch import CannotLaunch
 from integrations.messaging import Channel, Stopped
 from notifly_console.audit.actions import Action
 from notifly_console.audit.models import Entry

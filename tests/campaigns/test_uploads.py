@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from campaigns import files, uploads
-from campaigns.audience import plan
-from campaigns.files import BadFile
+from campaigns.audience import files, uploads
+from campaigns.audience.files import BadFile
+from campaigns.audience.people import first_phones, people_of
+from campaigns.audience.plan import plan
+from campaigns.audience.uploads import lines_of, read_csv, rows_at
 from campaigns.models import Campaign, OptOut, Recipient, Upload
-from campaigns.people import first_phones, people_of
-from campaigns.recipients import freeze_into
-from campaigns.uploads import lines_of, read_csv, rows_at
-from cohorts.facets import rebuild
+from campaigns.sending.recipients import freeze_into
+from cohorts.people.facets import rebuild
 from notifly_console.tenancy.models import Project
 from tests import factories
 from tests.campaigns.test_recipients import a_run, hold
@@ -270,7 +270,7 @@ def test_a_file_that_says_who_consented_is_believed_and_a_refusal_counts_all_the
 
 @pytest.mark.parametrize("lines_at_once", [1, 2, 100])
 def test_those_rows_are_written_whom_the_preview_shows(agreed: Any, monkeypatch: Any, lines_at_once: int) -> None:
-    monkeypatch.setattr("campaigns.recipients.LINES_AT_ONCE", lines_at_once)
+    monkeypatch.setattr("campaigns.sending.recipients.LINES_AT_ONCE", lines_at_once)
     upload = read(agreed, ROWS)
     campaign = campaign_to(
         upload, is_ad=False, text='{{ csv["이름"] }}님 {{ csv["쿠폰"] }} {{ csv["없음"] | default: "x" }}'
@@ -289,7 +289,7 @@ def test_those_rows_are_written_whom_the_preview_shows(agreed: Any, monkeypatch:
 
 
 def test_a_takeover_goes_on_with_the_same_file(agreed: Any, monkeypatch: Any) -> None:
-    monkeypatch.setattr("campaigns.recipients.LINES_AT_ONCE", 1)
+    monkeypatch.setattr("campaigns.sending.recipients.LINES_AT_ONCE", 1)
     run = a_run(campaign_to(read(agreed, ROWS), is_ad=False))
     met: list[str] = []
 
@@ -298,10 +298,10 @@ def test_a_takeover_goes_on_with_the_same_file(agreed: Any, monkeypatch: Any) ->
         if met.count("before_frozen_chunk") == 3:
             raise ZeroDivisionError
 
-    monkeypatch.setattr("campaigns.recipients.reached", crash)
+    monkeypatch.setattr("campaigns.sending.recipients.reached", crash)
     with pytest.raises(ZeroDivisionError):
         freeze_into(run, hold(run))
-    monkeypatch.setattr("campaigns.recipients.reached", lambda name: None)
+    monkeypatch.setattr("campaigns.sending.recipients.reached", lambda name: None)
     Campaign.objects.update(upload=read(agreed, "phone_number\n01099998888\n"))
     type(run).objects.update(lease_until=None)
     again = type(run).objects.get()

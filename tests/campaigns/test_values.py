@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns.values import as_text, national, one_line, url_part
+from campaigns.message.values import as_text, national, one_line, url_part
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def connected(connect_to: Any, world: Any) -> Any:
 @pytest.fixture
 def refreshed(connected: Any) -> Any:
     """`refreshed()` asks for a refresh and runs it in this process; returns its row. `cohort=…` for one alone."""
-    from cohorts import refresh
     from cohorts.models import Refresh
+    from cohorts.pull import refresh
 
     def ask_and_run(cohort: Any = None, **options: Any) -> Refresh:
         row = refresh.request(connected, by="marketer@harutable.example", cohort=cohort)

@@ -1,11 +1,11 @@
 """A model of Mixpanel's push against the real webhook, worker and database: what must be visible whatever is lost.
 
-The stand-in decides what a sync sends (`integrations/sandbox/pusher.py`); the model decides what becomes of each page
-on its way, where the worker dies, and what a pull reads meanwhile. The oracle is one set: a series whose every page was
-kept changes it, a pull replaces it by what it read and has the series that began after it on top, and nothing else
-changes it. That set is what Mixpanel had, as long as Mixpanel makes its differences from what we have: not after a lost
-acknowledgement, nor after a pull between two syncs, whose base is newer than the snapshot that the next one starts from
-(docs/decisions/0008).
+The stand-in decides what a sync sends (`integrations.sandbox.mixpanel.pusher`); the model decides what becomes of
+each page on its way, where the worker dies, and what a pull reads meanwhile. The oracle is one set: a series whose
+every page was kept changes it, a pull replaces it by what it read and has the series that began after it on top, and
+nothing else changes it. That set is what Mixpanel had, as long as Mixpanel makes its differences from what we have:
+not after a lost acknowledgement, nor after a pull between two syncs, whose base is newer than the snapshot that the
+next one starts from (docs/decisions/0008).
 """
 
 import json
@@ -18,12 +18,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pyroaring import BitMap
 
-from cohorts import membership, pages, pulls, push, refresh, sessions
+from cohorts import membership
 from cohorts.models import Cohort, Profile, PushRoad, PushSession, PushState, Snapshot
+from cohorts.pull import pulls, refresh
+from cohorts.push import pages, push, sessions
 from integrations import inbox, webhooks
 from integrations.models import Query
 from integrations.sandbox.accounts import PROJECT, SECRET, USERNAME
-from integrations.sandbox.pusher import SNAPSHOT_SECONDS, Sync
+from integrations.sandbox.mixpanel.pusher import SNAPSHOT_SECONDS, Sync
 from tests import factories
 from tests.integrations.pushing import Pusher
 

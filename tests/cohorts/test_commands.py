@@ -6,8 +6,8 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from cohorts import refresh
 from cohorts.models import Refresh
+from cohorts.pull import refresh
 from tests.cohorts.conftest import SOME
 
 pytestmark = pytest.mark.django_db

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cohorts.conditions import Definition, InCohort, definition_of, in_words
+from cohorts.groups.conditions import Definition, InCohort, definition_of, in_words
 
 GOOD: list[tuple[dict[str, Any], str]] = [
     ({"kind": "cohort", "cohort": 7}, "코호트 ‘VIP’에 있음"),

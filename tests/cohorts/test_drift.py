@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from cohorts import drift, membership, push, refresh
+from cohorts import membership
 from cohorts.models import Cohort, Drift, DriftPart, Profile, PushSession, Refresh
+from cohorts.pull import refresh
+from cohorts.push import push
+from cohorts.versions import drift
 from integrations.sandbox.accounts import PROJECT
 from tests.integrations.pushing import COHORT, Pusher
 
@@ -139,7 +142,7 @@ def test_somebody_who_is_no_profile_any_more_is_told_apart(roads: Roads, sign_in
 def test_a_session_that_began_before_the_pull_is_dropped_and_one_that_came_after_is_on_top(
     roads: Roads, sign_in: Any, monkeypatch: Any
 ) -> None:
-    from cohorts import pulls
+    from cohorts.pull import pulls
 
     roads.sync(1, 2, session="a")
     roads.push(7, session="late", action="add_members", number=1, of=2)

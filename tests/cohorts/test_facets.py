@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from cohorts import facets as room
-from cohorts.facets import Facets, facets, forget, rebuild
 from cohorts.models import FacetChunk, Profile
-from cohorts.profiles import Mapping, read
-from cohorts.upsert import upsert
+from cohorts.people import facets as room
+from cohorts.people.facets import Facets, facets, forget, rebuild
+from cohorts.people.profiles import Mapping, read
+from cohorts.people.upsert import upsert
 from integrations.mixpanel.schemas import Row
 from notifly_console.tenancy.models import Project
 from tests import factories

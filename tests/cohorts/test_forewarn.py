@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from cohorts import forewarn
 from cohorts.models import Cohort, Profile, RefreshState
+from cohorts.pull import forewarn
 from integrations.failures import sentence
 from notifly_console.audit.models import Entry
 from tests.cohorts.conftest import EVERYBODY, SOME

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from cohorts import facets
 from cohorts.models import UserGroup
+from cohorts.people import facets
 from notifly_console.audit.models import Entry
 from tests import factories
 
@@ -108,7 +108,7 @@ def test_two_people_who_edit_the_same_group(world: Any, cohort: Any, sign_in: An
 
 
 def test_a_partners_group_is_loaded_but_not_edited(world: Any, cohort: Any, sign_in: Any) -> None:
-    from cohorts import groups
+    from cohorts.groups import groups
 
     client = sign_in("marketer")
     group = groups.of_pushed(cohort)

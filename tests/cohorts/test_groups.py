@@ -7,9 +7,10 @@ import pytest
 from django.utils import timezone
 from pyroaring import BitMap64
 
-from cohorts import facets, groups
-from cohorts.conditions import definition_of
+from cohorts.groups import groups
+from cohorts.groups.conditions import definition_of
 from cohorts.models import GroupSize, UserGroup
+from cohorts.people import facets
 from tests import factories
 
 

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from pyroaring import BitMap64
 
-from cohorts import identity, membership, rehearse
-from cohorts.facets import facets
+from cohorts import membership
 from cohorts.models import Alias, Cohort, Profile, PushRoad, PushSession, PushState, Snapshot
-from cohorts.profiles import Mapping
+from cohorts.people import identity
+from cohorts.people.facets import facets
+from cohorts.people.profiles import Mapping
+from cohorts.push import rehearse
 from integrations import inlets
 from integrations.models import Inlet
 from tests import factories

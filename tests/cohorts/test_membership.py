@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from cohorts import membership, retain
+from cohorts import membership
 from cohorts.models import Cohort, Snapshot, SnapshotState
+from cohorts.versions import retain
 
 IDS = st.sets(st.integers(1, 2**40) | st.integers(1, 300), max_size=60)
 

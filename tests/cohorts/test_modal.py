@@ -8,8 +8,8 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from cohorts import detail
 from cohorts.models import PullState, RefreshState, SnapshotState
+from cohorts.pages import detail
 from notifly_console.audit.models import Entry
 from tests import factories as make
 

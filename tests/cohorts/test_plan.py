@@ -10,12 +10,12 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaigns import needs
+from campaigns.audience import needs
 from campaigns.models import CampaignState
-from cohorts import plan as planning
-from cohorts import refresh as refreshing
 from cohorts.models import Cohort, CohortRhythm, CohortRules, Every, Pull, Refresh, Tick, Why
-from cohorts.rhythm import LEAD, SLOT, Choice, Due, Subject, down, due_of, next_daily, up
+from cohorts.pull import plan as planning
+from cohorts.pull import refresh as refreshing
+from cohorts.pull.rhythm import LEAD, SLOT, Choice, Due, Subject, down, due_of, next_daily, up
 from integrations.models import Budget, Query
 from notifly_console.audit.models import Entry
 from tests import factories

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from cohorts import lookup
+from cohorts.people import lookup
 from notifly_console.audit.models import Entry
 from notifly_console.lib.masking import mask_contacts, mask_within
 from tests import factories as make

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from cohorts.conditions import OPERATORS, HasProperty, Operator, Type, definition_of
-from cohorts.properties import having
+from cohorts.groups.conditions import OPERATORS, HasProperty, Operator, Type, definition_of
+from cohorts.groups.properties import having
 from tests import factories
 
 NAMES = ["plan", "$city", 'quo"te', "a.b", "it's", "나이"]

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from cohorts import intake, membership, pages, push, rehearse, sessions
+from cohorts import membership
 from cohorts.models import (
     Cohort,
     Drift,
@@ -23,6 +23,7 @@ from cohorts.models import (
     SnapshotState,
     UserGroup,
 )
+from cohorts.push import intake, pages, push, rehearse, sessions
 from integrations import inbox
 from integrations.models import InboundPage, InboundState
 from tests import factories
@@ -541,7 +542,7 @@ def test_sessions_of_long_ago_are_forgotten_but_the_last(pusher: Pusher) -> None
 @pytest.fixture
 def pulled(connect_to: Any, world: Any, sandbox: Any) -> Any:
     """`pulled(people)` sets who is in the stand-in's cohort COHORT, and pulls it."""
-    from cohorts import refresh
+    from cohorts.pull import refresh
     from integrations.sandbox.accounts import PROJECT
 
     connect_to(project_id=PROJECT)
@@ -581,7 +582,7 @@ def test_a_full_pull_heals_what_a_lost_acknowledgement_left_behind(pusher: Pushe
 def test_sessions_that_began_after_the_pull_are_on_top_of_it(
     pusher: Pusher, pulled: Any, world: Any, monkeypatch: Any
 ) -> None:
-    from cohorts import pulls
+    from cohorts.pull import pulls
 
     name = pulled.name
     pusher.sync([{"mixpanel_distinct_id": name(1)}], project=pulled.project, session="a")

@@ -22,8 +22,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from cohorts import membership, push
+from cohorts import membership
 from cohorts.models import Cohort, Profile, PushRoad, PushSession, PushState, Snapshot
+from cohorts.push import push
 from notifly_console.lib import checkpoints
 from notifly_console.tenancy.models import Project
 from tests import factories

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from cohorts import membership, rehearse
+from cohorts import membership
 from cohorts.models import Cohort, Drift, PushRoad, PushSession, PushState
+from cohorts.push import rehearse
 from integrations import inlets
 from integrations.models import Inlet
 from notifly_console.tenancy import keys

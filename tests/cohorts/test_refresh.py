@@ -2,8 +2,9 @@
 
 import pytest
 
-from cohorts import membership, refresh
+from cohorts import membership
 from cohorts.models import Batch, Cohort, Profile, Pull, PullState, Refresh, RefreshState, Snapshot
+from cohorts.pull import refresh
 from integrations.sandbox.phones import KINDS
 from tests.cohorts.conftest import EVERYBODY, SOME
 
@@ -205,7 +206,7 @@ def test_a_vanished_cohort_asked_for_alone_says_so(town, refreshed, connected):
 
 
 def test_a_turn_that_ends_is_taken_up_where_it_stopped(town, connected, monkeypatch):
-    from cohorts import pulls
+    from cohorts.pull import pulls
 
     monkeypatch.setattr(pulls, "BATCH_PAGES", 1)
     row = refresh.request(connected, by="a")
@@ -262,7 +263,7 @@ def test_ids_that_no_column_holds_are_refused_and_counted(town, refreshed, conne
 
 
 def test_ten_thousand_cohorts_are_listed_in_few_statements(world, django_assert_max_num_queries):
-    from cohorts import listing
+    from cohorts.pull import listing
     from integrations.mixpanel.schemas import ListedCohort
 
     def listed(size):

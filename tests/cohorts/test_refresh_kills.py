@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from django.db import connection, connections
 
-from cohorts import membership, pulls, refresh
+from cohorts import membership
 from cohorts.models import Cohort, Pull, Refresh, RefreshState, Snapshot
+from cohorts.pull import pulls, refresh
 from integrations.models import Place, Query
 from notifly_console.lib import checkpoints
 from tests.cohorts.conftest import EVERYBODY, SOME

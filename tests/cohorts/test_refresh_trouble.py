@@ -2,8 +2,8 @@
 
 import pytest
 
-from cohorts import refresh
 from cohorts.models import Cohort, Profile, Pull, Refresh, RefreshState, Snapshot
+from cohorts.pull import refresh
 from integrations.models import Budget, Query
 from integrations.sandbox import accounts
 from tests.cohorts.conftest import EVERYBODY, SOME

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from pyroaring import BitMap64
 
 from cohorts.models import Profile
-from cohorts.profiles import Mapping, identity_of, read
-from cohorts.tally import Tally
-from cohorts.upsert import upsert
+from cohorts.people.profiles import Mapping, identity_of, read
+from cohorts.people.tally import Tally
+from cohorts.people.upsert import upsert
 from integrations.mixpanel.schemas import Row
 
 MAPPING = Mapping("$phone", "$email")

@@ -10,8 +10,10 @@ from django.db import connection
 from django.utils import timezone
 
 from campaigns.models import AudienceKind
-from cohorts import compare, membership, phone_moves, retain
+from cohorts import membership
 from cohorts.models import Cohort, CohortRules, PhoneMoves, Profile, Snapshot
+from cohorts.people import phone_moves
+from cohorts.versions import compare, retain
 from notifly_console.audit.models import Entry
 from tests import factories
 from tests.cohorts.conftest import SOME
@@ -277,7 +279,7 @@ def test_days_count_too_but_the_current_and_the_one_before_stay(world: Any) -> N
 
 
 def test_a_version_that_a_campaign_uses_is_kept(world: Any) -> None:
-    from campaigns import keep_versions
+    from campaigns.audience import keep_versions
     from campaigns.models import Run, RunState
 
     CohortRules.objects.create(project=world.project, keep_versions=5)

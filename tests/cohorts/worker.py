@@ -11,7 +11,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 
-from cohorts import pulls, refresh  # noqa: E402
+from cohorts.pull import pulls, refresh  # noqa: E402
 from notifly_console.lib import checkpoints  # noqa: E402
 
 
@@ -26,7 +26,7 @@ def work(refresh_id: str, mixpanel: str, checkpoint: str, page_size: int) -> Non
 
 def take_pushed(project_id: str, subject: int, checkpoint: str) -> None:
     """Takes what was pushed, a page at a time, and dies at the checkpoint."""
-    from cohorts import pages, push
+    from cohorts.push import pages, push
 
     os.environ.update(CONSOLE_CHECKPOINTS="may_kill", CONSOLE_CHECKPOINT=checkpoint)
     importlib.reload(checkpoints)

@@ -82,7 +82,7 @@ class Pusher:
 
     def work(self, cohort: int = COHORT) -> None:
         """What a worker does once it is woken for the cohort."""
-        from cohorts import push
+        from cohorts.push import push
 
         push.take(self.project_id, cohort)
 

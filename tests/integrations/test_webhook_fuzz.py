@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cohorts import push
 from cohorts.models import PushRoad
+from cohorts.push import push
 from integrations import inbox
 from integrations.mixpanel.webhook import NotAPage, parse_page
 from integrations.models import InboundPage

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from campaigns import delivery, freeze, launch, schedule
 from campaigns.models import Batch, Campaign, CampaignState, Run, RunState
-from cohorts import facets
+from campaigns.sending import delivery, freeze, launch, schedule
+from cohorts.people import facets
 from integrations import senders
 from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
 from notifly_console.lib import nudge

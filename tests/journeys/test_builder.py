@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from campaigns.models import Campaign, Rules
-from cohorts.facets import rebuild
 from cohorts.models import Profile
+from cohorts.people.facets import rebuild
 from tests import factories as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from campaigns import delivery, freeze, schedule
 from campaigns.models import Campaign, Recipient, Rules, Run, RunKind
-from cohorts import refresh
+from campaigns.sending import delivery, freeze, schedule
+from cohorts.pull import refresh
 from integrations import senders
 from integrations.connect import MixpanelSettings
 from integrations.mixpanel.schemas import Region
 from integrations.register import register
 from integrations.sandbox.accounts import PROJECT, SECRET, SOLAPI_API_KEY, SOLAPI_API_SECRET, USERNAME
-from integrations.sandbox.solapi_catalogue import CHANNEL
+from integrations.sandbox.solapi.catalogue import CHANNEL
 from notifly_console.lib import nudge
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

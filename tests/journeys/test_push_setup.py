@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from cohorts import push, rehearse
 from cohorts.models import Cohort
+from cohorts.push import push, rehearse
 from integrations import inlets, webhooks
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

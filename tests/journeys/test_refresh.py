@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from cohorts import refresh
 from cohorts.models import Cohort, Profile, Refresh
+from cohorts.pull import refresh
 from integrations.mixpanel.schemas import Region
 from integrations.sandbox.accounts import PROJECT, SECRET, USERNAME
 

@@ -3,7 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from cohorts import facets, named
+from cohorts import named
+from cohorts.people import facets
 from notifly_console.tenancy.models import Project
 
 

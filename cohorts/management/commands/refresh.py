@@ -8,8 +8,8 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError
 
 from cohorts import named
-from cohorts import refresh as refreshing
 from cohorts.models import Refresh, RefreshState
+from cohorts.pull import refresh as refreshing
 from integrations.failures import sentence
 
 POLL_SECONDS = 0.2

@@ -11,7 +11,7 @@ import requests
 
 from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
 from integrations.sandbox.server import SandboxServer
-from integrations.sandbox.solapi_catalogue import CHANNEL
+from integrations.sandbox.solapi.catalogue import CHANNEL
 
 SENDER = "0269001234"
 ORDER_DONE = "KA01TP260112021000001OrderDone01"

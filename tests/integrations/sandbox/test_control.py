@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrations.sandbox.cohorts import EVERYBODY
+from integrations.sandbox.mixpanel.cohorts import EVERYBODY
 
 from .conftest import PEOPLE, Asker
 

@@ -3,8 +3,8 @@
 import pytest
 import requests
 
-from integrations.sandbox.cohorts import EVERYBODY
 from integrations.sandbox.faults import KINDS
+from integrations.sandbox.mixpanel.cohorts import EVERYBODY
 
 from .conftest import PEOPLE, Asker, ids
 from .test_limits import until

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from integrations.sandbox.accounts import PROJECT, SECRET, SOLAPI_API_KEY, SOLAPI_API_SECRET, USERNAME
-from integrations.sandbox.cohorts import EVERYBODY
-from integrations.sandbox.solapi_catalogue import CHANNEL
+from integrations.sandbox.mixpanel.cohorts import EVERYBODY
+from integrations.sandbox.solapi.catalogue import CHANNEL
 
 from .conftest import PEOPLE, Asker
 from .solapi_asker import ORDER_DONE, SENDER, SolapiAsker

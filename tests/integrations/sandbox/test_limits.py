@@ -9,7 +9,7 @@ import pytest
 
 from integrations.sandbox import accounts
 from integrations.sandbox.accounts import PROJECT, SECRET
-from integrations.sandbox.cohorts import EVERYBODY
+from integrations.sandbox.mixpanel.cohorts import EVERYBODY
 
 from .conftest import Asker
 

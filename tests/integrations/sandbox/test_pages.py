@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.sandbox.cohorts import EMPTY, EVERYBODY, GROUP
+from integrations.sandbox.mixpanel.cohorts import EMPTY, EVERYBODY, GROUP
 
 from .conftest import PEOPLE, Asker, ids
 

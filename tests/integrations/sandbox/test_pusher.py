@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from integrations.sandbox.pusher import PAGE, SNAPSHOT_SECONDS, Sync, over_http
+from integrations.sandbox.mixpanel.pusher import PAGE, SNAPSHOT_SECONDS, Sync, over_http
 from integrations.sandbox.server import SandboxConfig
 from integrations.sandbox.world import World
 from tests.integrations.loopback import Asked, Loopback, answer

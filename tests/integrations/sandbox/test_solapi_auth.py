@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from integrations.sandbox.accounts import SOLAPI_API_KEY
-from integrations.sandbox.solapi_auth import signature
+from integrations.sandbox.solapi.auth import signature
 
 from .solapi_asker import SolapiAsker
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from integrations.sandbox.accounts import SOLAPI_OTHER_API_KEY, SOLAPI_OTHER_API_SECRET
-from integrations.sandbox.solapi_catalogue import CHANNEL, DELIVERY_CHANNEL
+from integrations.sandbox.solapi.catalogue import CHANNEL, DELIVERY_CHANNEL
 
 from .solapi_asker import ORDER_DONE, SENDER, VARIABLES, SolapiAsker, alimtalk, brand, lms, sms
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from integrations.sandbox.solapi_catalogue import CHANNEL, DELIVERY_CHANNEL
+from integrations.sandbox.solapi.catalogue import CHANNEL, DELIVERY_CHANNEL
 
 from .solapi_asker import SolapiAsker, alimtalk, lms, sms
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from integrations.sandbox.solapi_outcomes import kakao_is_closed, outcome, packed
+from integrations.sandbox.solapi.outcomes import kakao_is_closed, outcome, packed
 
 from .solapi_asker import ORDER_DONE, SENDER, SolapiAsker, alimtalk, brand, lms, sms
 

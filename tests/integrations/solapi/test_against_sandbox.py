@@ -8,7 +8,7 @@ import pytest
 from integrations import hooks, inbox, senders
 from integrations.messaging import Kind, NotTaken, SendError, Stopped, TemplateStatus
 from integrations.sandbox.accounts import SOLAPI_API_KEY, SOLAPI_API_SECRET
-from integrations.sandbox.solapi_catalogue import CHANNEL, DELIVERY_CHANNEL
+from integrations.sandbox.solapi.catalogue import CHANNEL, DELIVERY_CHANNEL
 from integrations.senders import SolapiSettings
 from integrations.solapi import client as solapi_client
 from integrations.solapi.catalogue import SolapiCatalogue

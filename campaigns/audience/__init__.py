@@ -1,0 +1,1 @@
+"""To whom a campaign goes: from a cohort, a group or a file to people, each step, and what it costs."""

@@ -1,0 +1,250 @@
+"""What stands beside the editors of 캠페인 생성: how long a text is, what it makes of its real readers, who has no
+value for a variable, and what it will cost. Worked out for everybody whom the plan chose."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from pyroaring import BitMap64
+
+from campaigns.audience import price
+from campaigns.audience.funnel import NO_VALUE
+from campaigns.audience.lacking import people_lacking, rows_lacking
+from campaigns.audience.plan import Plan
+from campaigns.builder.preview import Shown
+from campaigns.message import limits
+from campaigns.message.check import content_of, warnings
+from campaigns.message.content import AlimtalkContent, Content, FriendtalkContent, TextContent, Variable
+from campaigns.message.personalise import BadVariable, parse
+from campaigns.message.problems import Shown as Problem
+from campaigns.message.problems import at_fields
+from campaigns.message.render import Worst
+from campaigns.models import AudienceKind, Campaign, SkipReason, Upload
+from campaigns.rules import rules_of
+from integrations.messaging import Channel, Kind
+
+ALMOST = 0.9
+"""From this share of the limit on the meter warns."""
+
+
+@dataclass(frozen=True)
+class Counter:
+    """The length of a text: for the reader of the preview, and for the longest."""
+
+    usual: int | None
+    worst: int | None
+    limit: int
+    unit: str
+
+    @property
+    def shown(self) -> int:
+        """What the meter shows."""
+        return self.worst if self.worst is not None else self.usual or 0
+
+    @property
+    def low(self) -> int:
+        """From here on the meter warns."""
+        return int(self.limit * ALMOST)
+
+    @property
+    def high(self) -> int:
+        """From here on it is too much."""
+        return self.low if self.shown > self.limit else self.limit
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something to know about a text, and what to do about it."""
+
+    title: str
+    text: str = ""
+    people: str = ""
+    """Address of the people whom it is about."""
+    mend: str = ""
+    """What the button that mends it sends."""
+
+
+@dataclass(frozen=True)
+class Fill:
+    """How many have a value for a variable of a template."""
+
+    percent: str
+    is_whole: bool
+    is_covered: bool
+    """Whoever has none gets a default, or is left out by choice."""
+    title: str
+
+
+@dataclass
+class Measured:
+    """All of it, by field of the form."""
+
+    editors: list[str] = field(default_factory=list)
+    """Fields with a counter and a place for notes."""
+    variables: list[str] = field(default_factory=list)
+    """Fields with a place for notes and for a fill."""
+    counters: dict[str, Counter] = field(default_factory=dict)
+    notes: dict[str, list[Note]] = field(default_factory=dict)
+    fills: dict[str, Fill] = field(default_factory=dict)
+    estimate: price.Estimate | None = None
+
+    def note(self, name: str, note: Note) -> None:
+        """Notes something at a field; at the first one for a field that has no place for it."""
+        places = [*self.editors, *self.variables]
+        self.notes.setdefault(name if name in places else places[0], []).append(note)
+
+
+EDITORS = {
+    Channel.ALIMTALK: ["alimtalk.template", "alimtalk.fallback.text"],
+    Channel.FRIENDTALK: ["friendtalk.text", "friendtalk.fallback.text"],
+    Channel.TEXT: ["text.text"],
+}
+AT_ONCE = 20_000
+"""Up to so many people the page itself waits for it; more, and the page asks when it stands."""
+
+
+def measured_of(campaign: Campaign, plan: Plan | None, shown: Shown, problems: list[Problem]) -> Measured:
+    """What stands beside the editors of a draft; `shown` is its preview, `problems` what is wrong with its text."""
+    found = Measured()
+    if not campaign.channel:
+        return found
+    content = content_of(campaign.channel, campaign.message)
+    found.editors = EDITORS[Channel(campaign.channel)]
+    if isinstance(content, AlimtalkContent):
+        found.variables = [f"alimtalk.variables.{at}" for at in range(len(content.variables))]
+    worst = None
+    if plan is not None:
+        try:
+            found.estimate = price.estimate(campaign, plan)
+            worst = found.estimate.measured
+        except BadVariable:
+            pass  # Said at its field.
+    _count(found, content, worst, shown)
+    people = reverse("campaigns:people", args=[campaign.project_id, campaign.pk])
+    if worst is not None:
+        _tell(found, content, worst, people)
+    for problem in at_fields(campaign, warnings(content, rules_of(campaign.project))):
+        found.note(problem.field, Note(problem.text))
+    for name in dict.fromkeys(problem.field for problem in problems if problem.code == "character"):
+        title = _("문자로 보낼 수 없는 글자가 있습니다")
+        found.note(name, Note(title, _("한 번에 비슷한 글자로 바꾸거나 뺄 수 있습니다."), mend=f"mend:{name}"))
+    if isinstance(content, AlimtalkContent) and plan is not None:
+        found.fills = dict(_fills(campaign, content, plan))
+    return found
+
+
+# -- Lengths ----------------------------------------------------------------------------------------------------------
+def _count(found: Measured, content: Content, worst: Worst | None, shown: Shown) -> None:
+    rendered = shown.rendered
+    longest = worst.longest_bytes if worst and worst.longest_id is not None else None
+    usual = rendered.length if rendered else None
+    if isinstance(content, TextContent):
+        limit = limits.SMS_BYTES if content.kind in ("", Kind.SMS) else limits.LMS_BYTES
+        found.counters["text.text"] = Counter(usual, longest, limit, _("바이트"))
+        return
+    if isinstance(content, FriendtalkContent):
+        found.counters["friendtalk.text"] = Counter(usual, longest, limits.FRIENDTALK_CHARACTERS, _("자"))
+    if content.fallback:
+        other = worst.fallback if worst else None
+        limit = limits.LMS_BYTES if content.fallback.kind == Kind.LMS else limits.SMS_BYTES
+        found.counters[f"{content.channel}.fallback.text"] = Counter(
+            rendered.fallback_length if rendered and rendered.fallback else None,
+            other.longest_bytes if other and other.longest_id is not None else None,
+            limit,
+            _("바이트"),
+        )
+
+
+# -- What it makes of its readers -------------------------------------------------------------------------------------
+def _tell(found: Measured, content: Content, worst: Worst, people: str) -> None:
+    if isinstance(content, TextContent):
+        field_name, grows = "text.text", content.kind == Kind.SMS
+    else:
+        field_name, grows = f"{content.channel}.text", False
+        if isinstance(content, AlimtalkContent):
+            field_name = "alimtalk.template"
+    for note in _notes(worst, people, grows=grows, prefix=""):
+        found.note(field_name, note)
+    if not isinstance(content, TextContent) and content.fallback and worst.fallback:
+        grows = content.fallback.kind == Kind.SMS
+        for note in _notes(worst.fallback, people, grows=grows, prefix="fallback-"):
+            found.note(f"{content.channel}.fallback.text", note)
+
+
+def _notes(worst: Worst, people: str, *, grows: bool, prefix: str) -> Iterator[Note]:
+    """Who gets something else than was meant, or nothing."""
+    lms = worst.by_kind.get(Kind.LMS, 0) if grows else 0
+    if lms:
+        over = worst.longest_bytes - limits.SMS_BYTES
+        text = _("가장 긴 수신자는 %(longest)s바이트입니다. 본문을 %(over)s바이트 줄이면 모두 SMS로 보낼 수 있습니다.")
+        yield Note(
+            ngettext("%(n)s명이 LMS로 바뀝니다", "%(n)s명이 LMS로 바뀝니다", lms) % {"n": f"{lms:,}"},
+            text % {"longest": f"{worst.longest_bytes:,}", "over": f"{over:,}"},
+            people=f"{people}?{urlencode({'becomes': f'{prefix}{Kind.LMS.value}'})}",
+        )
+    for reason, count in worst.left.items():
+        words = _left_words(reason, is_fallback=bool(prefix))
+        yield Note(words % {"n": f"{count:,}"}, people=f"{people}?{urlencode({'becomes': f'{prefix}{reason.value}'})}")
+    if worst.altered:
+        words = _("%(n)s명은 값에 보낼 수 없는 글자가 있어 비슷한 글자로 바꿔 보냅니다")
+        yield Note(words % {"n": f"{worst.altered:,}"})
+
+
+def _left_words(reason: SkipReason, *, is_fallback: bool) -> str:
+    """Why so many are left out."""
+    if is_fallback:
+        return _("%(n)s명에게는 대체 문자를 보낼 수 없습니다: ") + str(reason.label)
+    return _("%(n)s명은 받지 못합니다: ") + str(reason.label)
+
+
+# -- Values of a template's variables ---------------------------------------------------------------------------------
+def _fills(campaign: Campaign, content: AlimtalkContent, plan: Plan) -> Iterator[tuple[str, Fill]]:
+    people = _before_values(plan)
+    total = len(people)
+    for at, given in enumerate(content.variables):
+        if not total or not given.text:
+            continue
+        lacking = _lacking(campaign, given, people, plan)
+        share = 100 * (total - lacking) / total
+        percent = "100" if not lacking else f"{min(share, 99.9):.1f}"
+        words = _("%(n)s명에게 값이 있습니다") % {"n": f"{total - lacking:,}"}
+        if lacking:
+            words = (
+                _("%(n)s명은 값이 없어 받지 않습니다")
+                if given.skips_missing
+                else _("%(n)s명은 값이 없어 기본값이 들어갑니다")
+                if given.default
+                else _("%(n)s명은 값이 없습니다")
+            ) % {"n": f"{lacking:,}"}
+        yield f"alimtalk.variables.{at}", Fill(percent, not lacking, given.skips_missing or bool(given.default), words)
+
+
+def _before_values(plan: Plan) -> BitMap64:
+    """Those who are still there before anybody is left out for a missing value."""
+    keys = [step.key for step in plan.funnel.steps]
+    at = keys.index("has_values") if "has_values" in keys else len(keys) - 1
+    return plan.at_step.get(keys[max(at - 1, 0)], plan.chosen)
+
+
+def _lacking(campaign: Campaign, given: Variable, people: BitMap64, plan: Plan) -> int:
+    """How many of them have no value for one variable."""
+    try:
+        if not parse(given.text).may_miss:
+            return 0
+    except BadVariable:
+        return 0
+    alone = AlimtalkContent(
+        template_text="#{x}",
+        template_variables=("x",),
+        variables=(Variable("x", given.text, skips_missing=True),),
+    )
+    if plan.kind == AudienceKind.CSV:
+        assert plan.upload_id
+        found: Mapping[str, Any] = rows_lacking(Upload.objects.get(pk=plan.upload_id), people, alone)
+    else:
+        found = people_lacking(campaign.project, people, alone)
+    return sum(len(ids) for reason, ids in found.items() if reason.startswith(NO_VALUE))

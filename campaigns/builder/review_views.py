@@ -1,0 +1,100 @@
+"""최종 확인: everything that will happen, on one page; and the button that makes it so."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from campaigns.audience.funnel import Plan
+from campaigns.builder.counters import Measured, measured_of
+from campaigns.builder.page import part_context, zone_label
+from campaigns.builder.preview import preview_context
+from campaigns.builder.reach import age_of, bands
+from campaigns.builder.views import fetch
+from campaigns.message.problems import Shown, at_fields
+from campaigns.models import Campaign
+from campaigns.rules import rules_of
+from campaigns.sending import launch as launching
+from campaigns.sending import schedule
+from campaigns.sending.forecast import forecast_of
+from campaigns.sending.readiness import problems_of
+from campaigns.templatetags.campaign_tags import won
+from integrations import senders
+from notifly_console.tenancy.access import Access, Right, project_view
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def review(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """The draft as it will go out, as it stands now."""
+    campaign = fetch(access, campaign_id)
+    if not campaign.is_editable:
+        return redirect("campaigns:campaign", access.project.id, campaign.pk)
+    return _page(request, access, campaign)
+
+
+@require_POST
+@project_view(Right.LAUNCH)
+def launch(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """캠페인 생성하기. Asked twice it launches once; what changed since the page was shown stops it."""
+    campaign = fetch(access, campaign_id)
+    try:
+        launching.launch(
+            campaign,
+            by=access.user,
+            seen_version=_number(request.POST.get("version", "")),
+            expected_size=_number(request.POST.get("size", "")),
+            request=request,
+        )
+    except launching.CannotLaunch as error:
+        campaign.refresh_from_db()
+        return _page(request, access, campaign, refused=at_fields(campaign, error.problems))
+    messages.success(request, _("캠페인을 시작했습니다."))
+    return redirect("campaigns:campaign", access.project.id, campaign.pk)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else -1
+
+
+def _launch_words(plan: Plan | None, measured: Measured) -> str:
+    """What stands on the button: how many, and for how much."""
+    if plan is None:
+        return ""
+    people = _("%(n)s명") % {"n": f"{plan.funnel.size:,}"}
+    estimate = measured.estimate
+    if estimate is None or not estimate.is_known:
+        return people
+    price = won(estimate.worst_won)
+    return f"{people} · {_('최대 %(won)s') % {'won': price} if estimate.fallback else price}"
+
+
+def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown] | None = None) -> HttpResponse:
+    now = timezone.now()
+    found, plan = problems_of(campaign, now=now)
+    listing = senders.listing(access.project)
+    rules = rules_of(access.project)
+    timing = schedule.timing_of(campaign.timing)
+    context = part_context(access, campaign) | {
+        "nav": "campaign_new" if campaign.launched_at is None else "campaigns",
+        "problems": refused if refused is not None else at_fields(campaign, found),
+        "plan": plan,
+        "bands": list(bands(plan.funnel)) if plan else [],
+        "age": age_of(campaign, rules),
+        "rules": rules,
+        "forecast": forecast_of(campaign, plan, now),
+        "listing": listing,
+        "zone_label": zone_label(access),
+        "timing_kind": schedule.When(timing.kind).label if timing.kind else "",
+        "timing_words": schedule.words(timing, access.project.zone.key) if timing.repeats else "",
+        "timing_period": schedule.period(timing) if timing.repeats else "",
+    }
+    context |= preview_context(access, campaign, plan, listing, request.GET)
+    measured = measured_of(campaign, plan, context["preview"], [])
+    context |= {"measured": measured, "launch_words": _launch_words(plan, measured)}
+    return render(request, "campaigns/review.html", context, status=422 if refused else 200)

@@ -1,0 +1,316 @@
+"""A campaign from draft to its end: launched, paused, started again, ended; and the clock that makes its runs.
+
+Each change is one conditional UPDATE that names what it expects to find, and counts the rows: of two clicks, two tabs
+or fifty requests at once one does it, and the others find it done. What a person did is in the audit log and in the
+campaign's history, in the same transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max
+from django.db.models.functions import Coalesce, Now
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaigns.message.validate import Problem
+from campaigns.models import (
+    RUN_LIVE,
+    Campaign,
+    CampaignState,
+    Run,
+    RunKind,
+    RunState,
+)
+from campaigns.sending import delivery, finish, freeze, history
+from campaigns.sending.readiness import problems_of
+from campaigns.sending.schedule import When, next_run, timing_of
+from notifly_console.audit.actions import Action
+from notifly_console.audit.record import record
+from notifly_console.lib.nudge import nudge
+
+log = structlog.get_logger(__name__)
+
+TICKED_AT_ONCE = 200
+NAME_LENGTH = 120
+GOING = finish.GOING
+
+
+class CannotLaunch(Exception):
+    """It isn't ready, or isn't any more. `problems` say what to mend, in the reader's language."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(", ".join(one.code for one in problems))
+        self.problems = list(problems)
+
+
+# -- Starting ---------------------------------------------------------------------------------------------------------
+def launch(
+    campaign: Campaign,
+    *,
+    by: Any,
+    seen_version: int,
+    expected_size: int | None = None,
+    request: HttpRequest | None = None,
+) -> Campaign:
+    """Starts a draft, or an inactive campaign again; the campaign as it is then. One launch however often it is asked
+    for: whoever comes second gets the campaign that the first one started. `by` is a user. Raises CannotLaunch, also
+    when somebody saved the campaign after `seen_version`, and when it would now reach other than `expected_size`
+    people."""
+    now = timezone.now()
+    current = _fetch(campaign.pk)
+    if not current.is_editable:
+        return current
+    problems, _plan = ([], None) if _goes_on(current) else problems_of(current, expected_size=expected_size, now=now)
+    if problems:
+        raise CannotLaunch(problems)
+    with transaction.atomic():
+        if not _activate(current, seen_version, by, now):
+            found = _fetch(campaign.pk)
+            if not found.is_editable:
+                return found
+            raise CannotLaunch([_conflict()])
+        _begin(current, by, now)
+        what = "launched" if current.state == CampaignState.DRAFT else "resumed"
+        action = Action.CAMPAIGN_LAUNCHED if what == "launched" else Action.CAMPAIGN_RESUMED
+        _tell(current, what, action, by, request, size=expected_size)
+    return _fetch(campaign.pk)
+
+
+def resume(campaign: Campaign, *, by: Any, request: HttpRequest | None = None) -> Campaign:
+    """Starts an inactive campaign again, as it was saved last. Whoever still waits is sent to; failures that made it
+    stop don't count against it any more. Raises CannotLaunch."""
+    return launch(campaign, by=by, seen_version=_fetch(campaign.pk).version, request=request)
+
+
+def _goes_on(campaign: Campaign) -> bool:
+    """Whether all that starts again is a run whose people are written down already."""
+    live = _live(campaign).exclude(size=None).exists()
+    return live and not timing_of(campaign.timing).repeats
+
+
+def _activate(campaign: Campaign, seen_version: int, by: Any, now: datetime) -> bool:
+    timing = timing_of(campaign.timing)
+    waiting = Campaign.objects.filter(pk=campaign.pk, state=campaign.state, version=seen_version)
+    changed = waiting.update(
+        state=CampaignState.ACTIVE,
+        brake="",
+        launched_at=Coalesce(F("launched_at"), Now()),
+        launched_by=campaign.launched_by or _who(by),
+        next_run_at=next_run(timing, now, campaign.project.zone),
+        updated_at=now,
+    )
+    return changed == 1
+
+
+def _begin(campaign: Campaign, by: Any, now: datetime) -> None:
+    """Lets a run that was stopped go on; makes one where the campaign goes out now and has none."""
+    stopped = list(_live(campaign))
+    _live(campaign).update(
+        watched_from=Now(), not_before=None, waiting_for="", troubles=0, attempts=0, lease_until=None,
+        fence=F("fence") + 1,
+    )  # fmt: skip
+    for run in stopped:
+        if run.state in freeze.BEFORE_SENDING:
+            freeze.wake(run.pk)
+        else:
+            delivery.wake()
+    # One that waited for a refresh asks for another: what was fresh when it stopped may be old by now.
+    Run.objects.filter(pk__in=[one.pk for one in stopped], state=RunState.QUEUED).update(started_at=None)
+    if not stopped and timing_of(campaign.timing).kind == When.NOW:
+        make_run(campaign, now, by=_who(by))
+
+
+def make_run(campaign: Campaign, due_at: datetime, *, by: str = "", **fields: Any) -> Run:
+    """A run of the campaign as it is saved now, and a worker on it. Raises IntegrityError where there is one for that
+    moment already. To be called in a transaction that holds the campaign's row."""
+    last = Run.objects.filter(campaign=campaign).aggregate(last=Max("number"))["last"] or 0
+    run = Run.objects.create(
+        project_id=campaign.project_id,
+        campaign=campaign,
+        number=last + 1,
+        due_at=due_at,
+        channel=campaign.channel,
+        message=campaign.message,
+        requested_by=by,
+        **fields,
+    )
+    if run.state in freeze.BEFORE_SENDING:
+        freeze.wake(run.pk)
+    return run
+
+
+# -- Stopping ---------------------------------------------------------------------------------------------------------
+def pause(campaign: Campaign, *, by: Any, request: HttpRequest | None = None) -> Campaign:
+    """Stops it until it is started again: within one batch for each worker. What was handed over stays."""
+    with transaction.atomic():
+        going = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.ACTIVE)
+        if going.update(state=CampaignState.INACTIVE, brake="", next_run_at=None, updated_at=Now()):
+            _tell(campaign, "paused", Action.CAMPAIGN_PAUSED, by, request)
+    return _fetch(campaign.pk)
+
+
+def cancel_run(run: Run, *, by: Any, request: HttpRequest | None = None) -> Run:
+    """Ends a run: whoever still waits is left out. What was handed over stays, and is reported on."""
+    with transaction.atomic():
+        if _cancel(run):
+            _tell(run.campaign, "cancelled", Action.RUN_CANCELLED, by, request, run=run)
+            finish.end_if_over(run.campaign)
+    run.refresh_from_db()
+    return run
+
+
+def _cancel(run: Run) -> bool:
+    live = Run.objects.filter(pk=run.pk, state__in=RUN_LIVE)
+    # The fence goes up, so that whoever is writing its people down stops.
+    ended = {"finished_at": Now(), "lease_until": None, "waiting_for": "", "fence": F("fence") + 1}
+    if live.update(state=RunState.CANCELLED, size=Coalesce(F("size"), 0), **ended) != 1:
+        return False
+    nudge(finish.TIDY, run_id=run.pk)
+    return True
+
+
+def end(campaign: Campaign, *, by: Any, request: HttpRequest | None = None) -> Campaign:
+    """Ends it for good, with whatever run is going."""
+    with transaction.atomic():
+        going = Campaign.objects.filter(pk=campaign.pk, state__in=GOING)
+        if going.update(state=CampaignState.ENDED, ended_at=Now(), next_run_at=None, updated_at=Now()):
+            for run in _live(campaign):
+                _cancel(run)
+            _tell(campaign, "ended", Action.CAMPAIGN_ENDED, by, request)
+    return _fetch(campaign.pk)
+
+
+# -- Another one like it, and none at all -----------------------------------------------------------------------------
+def duplicate(campaign: Campaign, *, by: Any) -> Campaign:
+    """A draft of its own with the same channel, timing, audience and message."""
+    same = (
+        "description",
+        "channel",
+        "timing",
+        "audience_kind",
+        "cohort_id",
+        "group_id",
+        "upload_id",
+        "message",
+        "kept",
+    )
+    name = _("%(name)s 사본") % {"name": campaign.name}
+    with transaction.atomic():
+        made = Campaign.objects.create(
+            project_id=campaign.project_id,
+            name=name[:NAME_LENGTH],
+            author=by,
+            author_name=str(by),
+            version=1,
+            **{column: getattr(campaign, column) for column in same},
+        )
+        history.note(made, "duplicated", by=_who(by), source=campaign.pk.hex)
+    return made
+
+
+def delete(campaign: Campaign, *, by: Any, request: HttpRequest | None = None) -> bool:
+    """Removes a draft or an ended campaign from every list; whether it did (False: it is going, or was removed before).
+    Its rows follow little by little."""
+    with transaction.atomic():
+        removable = Campaign.objects.filter(pk=campaign.pk, state__in=[CampaignState.DRAFT, CampaignState.ENDED])
+        busy = Run.objects.filter(campaign=campaign, state__in=RUN_LIVE)
+        if removable.exclude(pk__in=busy.values("campaign")).update(deleted_at=Now()) != 1:
+            return False
+        record(
+            Action.CAMPAIGN_DELETED,
+            project_id=campaign.project_id,
+            actor=by,
+            request=request,
+            target=campaign.name,
+            campaign=campaign.pk.hex,
+        )
+    return True
+
+
+# -- The clock --------------------------------------------------------------------------------------------------------
+def tick() -> int:
+    """Makes a run of every campaign that is due; how many. One for each moment, however many clocks tick; of moments
+    that passed while everything was down, one run for all."""
+    due = Campaign.objects.filter(state=CampaignState.ACTIVE, next_run_at__lte=Now()).order_by("next_run_at")
+    found = list(due.select_related("project")[:TICKED_AT_ONCE])
+    return sum(_tick(campaign) for campaign in found)
+
+
+def _tick(campaign: Campaign) -> bool:
+    due_at = campaign.next_run_at
+    if due_at is None:
+        return False
+    timing, now = timing_of(campaign.timing), timezone.now()
+    coming = next_run(timing, max(now, due_at), campaign.project.zone) if timing.kind != When.ONCE else None
+    try:
+        with transaction.atomic():
+            mine = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.ACTIVE, next_run_at=due_at)
+            if mine.update(next_run_at=coming) != 1:
+                return False
+            campaign.refresh_from_db()
+            if _live(campaign).filter(handed_over_at=None).exists():
+                skipped: dict[str, Any] = {
+                    "state": RunState.SKIPPED,
+                    "skipped_for": "still_sending",
+                    "size": 0,
+                    "finished_at": now,
+                }
+                run = make_run(campaign, due_at, **skipped)
+                history.note(campaign, "skipped", run=run, code="still_sending")
+            else:
+                make_run(campaign, due_at)
+    except IntegrityError:
+        # That moment had its run: a clock of ours stood behind the database's when it was started again.
+        log.warning("run_made_twice", campaign=campaign.pk.hex)
+        Campaign.objects.filter(pk=campaign.pk, next_run_at=due_at).update(next_run_at=coming)
+        return False
+    return True
+
+
+# -- Inside -----------------------------------------------------------------------------------------------------------
+def _fetch(campaign_id: UUID) -> Campaign:
+    return Campaign.objects.select_related("project", "cohort", "upload").get(pk=campaign_id)
+
+
+def _live(campaign: Campaign) -> Any:
+    return Run.objects.filter(campaign=campaign, state__in=RUN_LIVE).exclude(kind=RunKind.TEST)
+
+
+def _who(by: Any) -> str:
+    return str(getattr(by, "email", "") or "")
+
+
+def _conflict() -> Problem:
+    return Problem(
+        "version", "conflict", _("다른 사람이 그사이에 저장했습니다. 바뀐 내용을 확인한 뒤 다시 시작하세요.")
+    )
+
+
+def _tell(
+    campaign: Campaign,
+    what: str,
+    action: Action,
+    by: Any,
+    request: HttpRequest | None,
+    run: Run | None = None,
+    **details: Any,
+) -> None:
+    details = {name: value for name, value in details.items() if value is not None}
+    history.note(campaign, what, run=run, by=_who(by), **details)
+    if run is not None:
+        details["run"] = run.number
+    record(
+        action,
+        project_id=campaign.project_id,
+        actor=by,
+        request=request,
+        target=campaign.name,
+        campaign=campaign.pk.hex,
+        **details,
+    )

@@ -1,0 +1,119 @@
+"""What keeps a campaign from being launched. The builder's review shows it, and the launch asks it again: whatever a
+browser sent, nothing is launched that isn't ready."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from campaigns.audience.funnel import Plan
+from campaigns.audience.needs import cohorts_of
+from campaigns.audience.plan import NoAudience, plan
+from campaigns.audience.price import estimate
+from campaigns.message.check import check
+from campaigns.message.content import content_of
+from campaigns.message.facts import facts_of
+from campaigns.message.validate import Problem
+from campaigns.models import AudienceKind, Campaign, Freshness
+from campaigns.rules import rules_of
+from campaigns.sending import schedule
+from campaigns.sending.schedule import When, timing_of
+from cohorts.models import Cohort
+from integrations import failures, senders
+from integrations.messaging import Channel
+
+COHORT_CHANNELS = frozenset(Channel)
+"""A cohort of Mixpanel's can be chosen for these channels only (product.md §2.4)."""
+AUDIENCES: dict[str, frozenset[Channel]] = {
+    AudienceKind.COHORT: COHORT_CHANNELS,
+    AudienceKind.GROUP: frozenset(Channel),
+    AudienceKind.CSV: frozenset(Channel),
+}
+
+
+def problems_of(
+    campaign: Campaign, *, expected_size: int | None = None, now: datetime | None = None
+) -> tuple[list[Problem], Plan | None]:
+    """Everything that keeps the campaign from being launched, in the order of the builder, and the plan that it was
+    judged by (None where there can't be one). `expected_size`: how many people the person was shown."""
+    now = now or timezone.now()
+    found = [*_basics(campaign)]
+    timing = timing_of(campaign.timing)
+    found += schedule.check(timing, now, campaign.project.zone)
+    if campaign.channel not in Channel.values:
+        return found, None
+    found += _sender(campaign)
+    made, troubles = _audience(campaign, expected_size, timing.kind == When.NOW, now)
+    found += troubles
+    content = content_of(campaign.channel, campaign.message)
+    wrong = check(content, rules_of(campaign.project), facts_of(campaign))
+    found += wrong
+    if made is not None and not wrong:
+        found += _price(campaign, made, timing.kind == When.NOW)
+    return found, made
+
+
+def _basics(campaign: Campaign) -> list[Problem]:
+    found = []
+    if not campaign.name.strip():
+        found.append(Problem("name", "required", _("캠페인 이름을 써 주세요.")))
+    if campaign.channel not in Channel.values:
+        found.append(Problem("channel", "required", _("발송 채널을 골라 주세요.")))
+    return found
+
+
+def _sender(campaign: Campaign) -> list[Problem]:
+    listing = senders.listing(campaign.project)
+    if not senders.is_connected(campaign.project):
+        return [Problem("channel", "not_connected", failures.sending("not_connected").title)]
+    if listing.fetched_at is not None and Channel(campaign.channel) not in senders.channels_of(listing):
+        return [Problem("channel", "not_registered", _("이 채널로 보낼 발신 정보가 등록되어 있지 않습니다."))]
+    return []
+
+
+def _audience(
+    campaign: Campaign, expected_size: int | None, is_now: bool, now: datetime
+) -> tuple[Plan | None, list[Problem]]:
+    if campaign.audience_kind and Channel(campaign.channel) not in AUDIENCES.get(campaign.audience_kind, frozenset()):
+        return None, [Problem("audience", "not_supported", _("이 채널에서는 이 발송 대상을 쓸 수 없습니다."))]
+    try:
+        made = plan(campaign)
+    except NoAudience as error:
+        return None, [Problem("audience", error.code, str(error))]
+    found = []
+    size = made.funnel.size
+    if size == 0:
+        found.append(Problem("audience", "nobody", _("보낼 수 있는 수신자가 없습니다. 어디에서 빠졌는지 확인하세요.")))
+    elif expected_size is not None and expected_size != size:
+        text = _("확인하신 뒤로 발송 대상이 %(before)s명에서 %(now)s명으로 바뀌었습니다. 다시 확인한 뒤 시작하세요.")
+        words = {"before": f"{expected_size:,}", "now": f"{size:,}"}
+        found.append(Problem("audience", "size_changed", text % words))
+    if is_now:
+        found += _freshness(campaign, now)
+    return made, found
+
+
+def _freshness(campaign: Campaign, now: datetime) -> list[Problem]:
+    rules = rules_of(campaign.project)
+    if rules.freshness != Freshness.REFUSE:
+        return []
+    oldest = now - timedelta(hours=rules.freshness_hours)
+    fresh = Cohort.objects.filter(pk__in=cohorts_of(campaign), refreshed_at__gte=oldest).values_list("pk", flat=True)
+    if not cohorts_of(campaign) - set(fresh):
+        return []
+    text = _("코호트가 프로젝트 규칙(%(hours)s시간)보다 오래되었습니다. 리프레시한 뒤 시작하세요.")
+    return [Problem("cohort", "stale", text % {"hours": rules.freshness_hours})]
+
+
+def _price(campaign: Campaign, made: Plan, is_now: bool) -> list[Problem]:
+    """By the provider's lists as they were last read; a run asks again before it begins."""
+    price = estimate(campaign, made)
+    worst = f"{price.worst_won:,.0f}"
+    if price.exceeds_ceiling:
+        text = _("최대 예상 비용 %(won)s원이 프로젝트 한도 %(ceiling)s원을 넘습니다.")
+        return [Problem("audience", "ceiling", text % {"won": worst, "ceiling": f"{price.ceiling_won:,}"})]
+    if is_now and price.exceeds_balance and price.balance is not None:
+        text = _("최대 예상 비용 %(won)s원보다 잔액 %(balance)s원이 적습니다. 충전하거나 발송 대상을 줄여 주세요.")
+        words = {"won": worst, "balance": f"{price.balance.total:,.0f}"}
+        return [Problem("audience", "out_of_balance", text % words)]
+    return []

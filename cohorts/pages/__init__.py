@@ -1,0 +1,1 @@
+"""What people see of cohorts, groups and profiles: queries, forms, views."""

@@ -1,0 +1,1 @@
+"""The refresh: what a cohort is in Mixpanel, fetched, page by page; when, and within which budget."""

@@ -1,0 +1,1 @@
+"""Versions of a cohort: compared, undone, forgotten; and where its two roads meet."""

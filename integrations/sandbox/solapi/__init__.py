@@ -1,0 +1,1 @@
+"""The stand-in SOLAPI: groups, ledger, outcomes, reports, and the phones that received."""
