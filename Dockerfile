@@ -22,7 +22,7 @@ COPY --from=build /app /app
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VAR_DIR=/tmp/console
 USER console
 EXPOSE 8000
-# Three processes of two threads. The heartbeat files lie in memory, so that a slow disk never looks like a dead worker.
+# Two processes of four threads, for two cores. The heartbeat files lie in memory, so that a slow disk never looks like a dead worker.
 CMD ["python", "-m", "gunicorn", "notifly_console.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", \
-     "--worker-class", "gthread", "--workers", "3", "--threads", "2", "--timeout", "60", "--graceful-timeout", "20", \
+     "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--graceful-timeout", "20", \
      "--max-requests", "5000", "--max-requests-jitter", "500", "--worker-tmp-dir", "/dev/shm"]

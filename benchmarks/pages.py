@@ -73,7 +73,7 @@ def web(here: Stage) -> Iterator[tuple[int, int]]:
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "notifly_console.wsgi", "-b", f"127.0.0.1:{port}", "-k", "gthread"),
-            *("-w", "3", "--threads", "2", "--no-control-socket", "--log-level", "error"),
+            *("-w", "2", "--threads", "4", "--no-control-socket", "--log-level", "error"),
         ],
         cwd=ROOT,
         env=here.environment,

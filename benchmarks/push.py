@@ -165,7 +165,7 @@ def bare_receiver(word: str) -> Iterator[tuple[int, int]]:
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "benchmarks.peers.bare_receiver:application"),
-            *("-b", f"127.0.0.1:{port}", "-k", "gthread", "-w", "3", "--threads", "2"),
+            *("-b", f"127.0.0.1:{port}", "-k", "gthread", "-w", "2", "--threads", "4"),
             *("--no-control-socket", "--log-level", "error"),
         ],
         cwd=ROOT,

@@ -57,10 +57,10 @@ LOG_LEVEL = ["--loglevel", "WARNING"]
 
 
 def web_command(port: int) -> list[str]:
-    """gunicorn with three processes of two threads. (Its control socket would be one for all consoles of a home.)"""
+    """gunicorn with two processes of four threads. (Its control socket would be one for all consoles of a home.)"""
     return [
         *(PYTHON, "-m", "gunicorn", "notifly_console.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
-        *("--worker-class", "gthread", "--workers", "3", "--threads", "2", "--graceful-timeout", "10"),
+        *("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "10"),
         *("--log-level", "warning"),
     ]
 
