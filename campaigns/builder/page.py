@@ -20,7 +20,7 @@ from campaigns.sending.forecast import forecast_of
 from campaigns.sending.schedule import When
 from cohorts.models import LIVE, Cohort, Pull, PullState, Refresh, UserGroup
 from integrations import senders
-from integrations.messaging import Channel
+from integrations.messaging import Channel, Kind
 from notifly_console.tenancy.access import Access, Right
 
 WEEKDAYS = (
@@ -194,7 +194,9 @@ def kept_of(campaign: Campaign, channel: str) -> dict[str, Any]:
         kept = campaign.message
     kept = kept if isinstance(kept, dict) else {}
     shown = content_of(channel, kept).as_json()
-    if channel != Channel.TEXT:
+    if channel == Channel.TEXT:
+        shown["kind"] = shown["kind"] or Kind.SMS
+    else:
         shown["has_fallback"] = kept.get("has_fallback", bool(kept.get("fallback"))) is True
         shown["fallback"] = shown["fallback"] or {"kind": "sms", "text": "", "subject": ""}
     return shown

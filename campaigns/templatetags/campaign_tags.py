@@ -9,29 +9,45 @@ from typing import Any
 import phonenumbers
 from django import template
 from django.template.loader import get_template
+from django.urls import reverse
 from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from campaigns.message.problems import Shown
 from campaigns.sending.schedule import WEEKDAYS
 from notifly_console.lib.masking import mask_phone
 from notifly_console.lib.ui_tags import exact, icon
 
 register = template.Library()
 
+RULES = "rules."
+"""How problems of the project's rules, rather than of the campaign, begin."""
+
 
 @register.simple_tag(takes_context=True)
 def error(context: template.Context, name: str) -> SafeString:
     """Where the problem of the field `name` stands, or will stand: a save sends it anew."""
-    texts = [(icon("circle-alert"), one.text) for one in context.get("problems") or () if one.field == name]
+    way = format_html(' <a href="{}">{}</a>', _rules(context), _("발송 규칙 열기")) if name.startswith(RULES) else ""
+    texts = [(icon("circle-alert"), one.text, way) for one in context.get("problems") or () if one.field == name]
     return format_html(
         '<div class="field__errors" id="error-{}"{}>{}</div>',
         name,
         mark_safe(' hx-swap-oob="true"') if context.get("sends_errors") else "",
-        format_html_join("", '<p class="field__error">{}<span>{}</span></p>', texts),
+        format_html_join("", '<p class="field__error">{}<span>{}{}</span></p>', texts),
     )
+
+
+@register.simple_tag(takes_context=True)
+def place_of(context: template.Context, problem: Shown) -> str:
+    """Where a problem is mended: at its field, or on the page of the project's rules."""
+    return _rules(context) if problem.field.startswith(RULES) else f"#f-{problem.field}"
+
+
+def _rules(context: template.Context) -> str:
+    return reverse("campaigns:rules", args=[context["access"].project.id])
 
 
 @register.simple_tag(takes_context=True)

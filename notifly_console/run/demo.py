@@ -7,6 +7,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from campaigns.models import Rules
 from integrations import senders
 from integrations.connect import MixpanelSettings, row_of
 from integrations.mixpanel.schemas import Region
@@ -18,6 +19,7 @@ from notifly_console.tenancy.models import Project, Role, User
 
 EMAIL = "demo@notifly.example"
 PROJECT_NAME = "하루식탁"
+OPT_OUT_NUMBER = "0808701234"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,10 @@ def make_demo(var_dir: Path, *, connect: bool) -> Demo:
     if connect and project is not None and not senders.is_connected(project):
         # What it offers is listed by the first sweep, once the stand-in answers.
         senders.register(project, SolapiSettings(accounts.SOLAPI_API_KEY), accounts.SOLAPI_API_SECRET)
+        # Without them an advertisement can't be sent.
+        Rules.objects.get_or_create(
+            project=project, defaults={"sender_name": PROJECT_NAME, "opt_out_number": OPT_OUT_NUMBER}
+        )
     return Demo(EMAIL, password if owner is None or owner.check_password(password) else None)
 
 

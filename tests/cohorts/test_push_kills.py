@@ -331,7 +331,7 @@ def _wait_for(holds: Any, what: str) -> None:
 def _take_all(environment: dict[str, str], project: str) -> None:
     script = (
         "import django; django.setup()\n"
-        "from cohorts import push\n"
+        "from cohorts.push import push\n"
         f"push.take('{project}', {COHORT}); push.take('{project}', {COHORT})\n"
     )
     environment = environment | {"DJANGO_SETTINGS_MODULE": "notifly_console.settings"}
