@@ -53,10 +53,10 @@ def tell_cohorts() -> None:
     needs.tell()
 
 
-@shared_task(name="campaigns.pull_all_opt_outs", max_retries=0)
-def pull_all_opt_outs() -> None:
-    """Asks for each project who refused at its provider."""
-    optouts.pull_all()
+@shared_task(name="campaigns.pull_due_opt_outs", max_retries=0)
+def pull_due_opt_outs() -> None:
+    """Asks for each project that is due who refused at its provider."""
+    optouts.pull_due()
 
 
 @shared_task(name="campaigns.pull_opt_outs", max_retries=0)

@@ -87,9 +87,9 @@ app.conf.update(
             "options": {"expires": 3600},
         },
         "ask the providers who refused advertising": {
-            "task": "campaigns.pull_all_opt_outs",
-            "schedule": 21_600.0,
-            "options": {"expires": 3600},
+            "task": "campaigns.pull_due_opt_outs",
+            "schedule": 20.0,
+            "options": {"expires": 30},
         },
         "let the rows of deleted campaigns follow them": {
             "task": "campaigns.prune",

@@ -1,8 +1,8 @@
 """수신거부: numbers that refused advertising from a project. Asked when an audience is planned, and again by number at
 the moment of sending (정보통신망법 제50조 ②).
 
-They come from people (`add`, `import_file`), from the provider's 080 service (`pull_from_provider`, nightly and before
-each advertisement) and from single answers of the provider (`record_refusal`). A pull only ever adds: that a list came
+They come from people (`add`, `import_file`), from the provider's 080 service (`pull_from_provider`, as soon
+as there is a sender, every six hours, and before each advertisement) and from single answers of the provider (`record_refusal`). A pull only ever adds: that a list came
 back shorter is no sign that somebody wants advertising again.
 """
 
@@ -10,12 +10,14 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from typing import Any, BinaryIO
 from uuid import UUID
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -33,6 +35,9 @@ from notifly_console.tenancy.models import Project
 log = structlog.get_logger(__name__)
 
 PULL = app.signature("campaigns.pull_opt_outs")
+KEPT_FOR = timedelta(hours=6)
+AGAIN_AFTER = timedelta(minutes=15)
+"""Once the provider's list is read it serves so long; where it couldn't be read it is asked for again after this."""
 AT_ONCE = 1_000
 EXAMPLES = 1_000
 FOUND_SHOWN = 50
@@ -188,12 +193,16 @@ def take_over(project: Project, catalogue: Catalogue) -> tuple[int, int]:
     return seen, new
 
 
-def pull_all() -> int:
-    """The same for every project that has a sender, each by a task of its own. Returns how many."""
-    projects = senders.projects()
-    for project_id in projects:
+def pull_due() -> int:
+    """The same, each by a task of its own, for every project that has a sender and was never asked, or not lately: what a
+    funnel shows before a campaign should be what its launch finds. Returns how many."""
+    now = timezone.now()
+    lately = Q(problem="", tried_at__gt=now - KEPT_FOR) | ~Q(problem="") & Q(tried_at__gt=now - AGAIN_AFTER)
+    asked = set(OptOutPull.objects.filter(lately).values_list("project_id", flat=True))
+    due = [project_id for project_id in senders.projects() if project_id not in asked]
+    for project_id in due:
         nudge(PULL, project_id=project_id.hex)
-    return len(projects)
+    return len(due)
 
 
 def record_refusal(project: Project, phone: str) -> None:

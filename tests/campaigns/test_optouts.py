@@ -4,12 +4,13 @@ import io
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from campaigns import tasks
 from campaigns.audience import optouts
 from campaigns.audience.files import BadFile
 from campaigns.audience.optouts import BadNumber
-from campaigns.models import OptOut, OptOutSource
+from campaigns.models import OptOut, OptOutPull, OptOutSource
 from integrations import senders
 from integrations.messaging import Stopped
 from integrations.sandbox import accounts
@@ -115,17 +116,42 @@ def test_who_refused_at_the_provider_is_taken_over_and_nobody_is_ever_taken_off(
     assert OptOut.objects.get(phone=own).source == "own"
 
 
-def test_each_project_with_a_sender_is_asked_by_a_task_of_its_own(
-    world: Any, sandbox: Any, monkeypatch: Any, django_capture_on_commit_callbacks: Any
+@pytest.fixture
+def woken(monkeypatch: Any, django_capture_on_commit_callbacks: Any) -> Any:
+    """Lets the clock strike once; the projects that are asked."""
+
+    def strike() -> list[str]:
+        calls: list[Any] = []
+        monkeypatch.setattr(nudge, "_enqueue", lambda task, ids: calls.append((task.task, ids["project_id"])))
+        with django_capture_on_commit_callbacks(execute=True):
+            tasks.pull_due_opt_outs()
+        assert {task for task, _id in calls} <= {"campaigns.pull_opt_outs"}
+        return [project_id for _task, project_id in calls]
+
+    return strike
+
+
+def test_a_project_is_asked_as_soon_as_it_has_a_sender_and_then_every_six_hours(
+    world: Any, sandbox: Any, woken: Any
 ) -> None:
+    assert woken() == []
     connect(world.project)
-    woken: list[Any] = []
-    monkeypatch.setattr(nudge, "_enqueue", lambda task, ids: woken.append((task.task, ids)))
-    with django_capture_on_commit_callbacks(execute=True):
-        tasks.pull_all_opt_outs()
-    assert woken == [("campaigns.pull_opt_outs", {"project_id": world.project.hex})]
+    assert woken() == [world.project.hex]
     tasks.pull_opt_outs(project_id=world.project.hex)
     assert OptOut.objects.filter(project=world.project, source="provider").exists()
+    assert woken() == []
+    OptOutPull.objects.update(tried_at=timezone.now() - optouts.KEPT_FOR)
+    assert woken() == [world.project.hex]
+
+
+def test_a_provider_that_doesnt_answer_is_asked_again_soon_but_not_at_once(
+    world: Any, sandbox: Any, woken: Any
+) -> None:
+    senders.register(world.project, SolapiSettings(accounts.SOLAPI_API_KEY), "another secret")
+    tasks.pull_opt_outs(project_id=world.project.hex)
+    assert woken() == []
+    OptOutPull.objects.update(tried_at=timezone.now() - optouts.AGAIN_AFTER)
+    assert woken() == [world.project.hex]
 
 
 def test_a_provider_that_doesnt_let_us_in_is_left_for_the_next_round(world: Any, sandbox: Any) -> None:
