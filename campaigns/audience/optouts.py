@@ -1,9 +1,9 @@
 """수신거부: numbers that refused advertising from a project. Asked when an audience is planned, and again by number at
 the moment of sending (정보통신망법 제50조 ②).
 
-They come from people (`add`, `import_file`), from the provider's 080 service (`pull_from_provider`, as soon
-as there is a sender, every six hours, and before each advertisement) and from single answers of the provider (`record_refusal`). A pull only ever adds: that a list came
-back shorter is no sign that somebody wants advertising again.
+They come from people (`add`, `import_file`), from the provider's 080 service (`pull_from_provider`: as soon as there is
+a sender, every six hours, and before each advertisement) and from single answers of the provider (`record_refusal`). A
+pull only ever adds: that a list came back shorter is no sign that somebody wants advertising again.
 """
 
 import re
@@ -194,8 +194,8 @@ def take_over(project: Project, catalogue: Catalogue) -> tuple[int, int]:
 
 
 def pull_due() -> int:
-    """The same, each by a task of its own, for every project that has a sender and was never asked, or not lately: what a
-    funnel shows before a campaign should be what its launch finds. Returns how many."""
+    """The same, each by a task of its own, for every project that has a sender and wasn't asked lately: what a funnel
+    shows before a campaign should be what its launch finds. Returns how many."""
     now = timezone.now()
     lately = Q(problem="", tried_at__gt=now - KEPT_FOR) | ~Q(problem="") & Q(tried_at__gt=now - AGAIN_AFTER)
     asked = set(OptOutPull.objects.filter(lately).values_list("project_id", flat=True))
