@@ -26,7 +26,7 @@ from campaigns.message.render import Left, Renderer, renderer
 from campaigns.message.values import as_text
 from campaigns.models import SkipReason, Upload
 from campaigns.rules import rules_of
-from campaigns.sql import LACKS, PROFILES, project_parameter, text_state, texts_of, values_expression, within
+from campaigns.sql import LACKS, project_profiles, text_state, texts_of, those_profiles, values_expression
 from notifly_console.tenancy.models import Project
 
 FEW = 20_000
@@ -126,14 +126,11 @@ def _ask(project_id: UUID, fields: Sequence[str], people: BitMap64) -> Iterable[
     is_postgres = connection.vendor == "postgresql"
     texts, parameters = texts_of(fields)
     mask = " | ".join(f"({text_state(f'x{place}')} << {2 * place})" for place in range(len(fields)))
-    where, narrow = "project_id = %s", project_parameter(project_id)
-    if len(people) <= MANY:
-        condition, among = within(list(people))
-        where, narrow = f"{where} AND id {condition}", [*narrow, among]
+    source, narrow = project_profiles(project_id) if len(people) > MANY else those_profiles(list(people), project_id)
     gathered = "array_agg(id)" if is_postgres else "json_group_array(id)"
     # OFFSET 0: each property is taken out of its row once.
     statement = f"""SELECT mask, {gathered} FROM (SELECT id, {mask} AS mask FROM (
-        SELECT id, {texts} FROM {PROFILES} WHERE {where} LIMIT {2**62} OFFSET 0) AS taken) AS seen
+        SELECT id, {texts} FROM {source} LIMIT {2**62} OFFSET 0) AS taken) AS seen
         WHERE mask <> 0 GROUP BY mask"""  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, *narrow])
@@ -145,9 +142,9 @@ def values_of(project_id: UUID, fields: Sequence[str], ids: BitMap64) -> Iterato
     """The values of these profiles for `fields`, in the order of their ids."""
     expression, parameters = values_expression(fields)
     for start in range(0, len(ids), FEW):
-        condition, among = within(list(ids[start : start + FEW]))
-        statement = f"SELECT id, {expression} FROM {PROFILES} WHERE id {condition} AND project_id = %s ORDER BY id"  # noqa: S608
+        source, narrow = those_profiles(list(ids[start : start + FEW]), project_id)
+        statement = f"SELECT id, {expression} FROM {source} ORDER BY id"  # noqa: S608
         with connection.cursor() as cursor:
-            cursor.execute(statement, [*parameters, among, *project_parameter(project_id)])
+            cursor.execute(statement, [*parameters, *narrow])
             for id_, values in cursor.fetchall():
                 yield id_, json.loads(values) if isinstance(values, str | bytes) else values

@@ -1,151 +1,188 @@
 """What an audience makes of a message: how many go out as what kind, who gets nothing and why, whose is the longest.
 
-Exact, without rendering a million messages: the renderer itself is asked how long values may be before anything
-changes. Whoever has only shorter ones gets what everybody gets, and is counted by the database; the others are
-rendered one by one, and so are the longest of the rest.
+Exact, without rendering a million messages. A value of printable ASCII and whole Korean syllables (a *plain* one) makes
+a difference by nothing but how long it is and whether it has a space: whoever's values are alike in that gets a message
+of the same kind and length, and one of each sort is rendered. Every other value (a list, a number with a point, an
+emoji, a character that carriers lack) is a sort of its own. The database does the sorting; for a file it is done here.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from operator import itemgetter
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
 
+import orjson
+from django.core.cache import caches
 from django.db import connection
-from django.utils import timezone
 from pyroaring import BitMap64
 
 from campaigns.audience.funnel import Plan
-from campaigns.audience.lacking import says_something, values_of
+from campaigns.audience.lacking import values_of
 from campaigns.audience.uploads import rows_at
 from campaigns.message.check import Content
+from campaigns.message.content import FriendtalkContent
 from campaigns.message.marks import SenderRules
-from campaigns.message.personalise import used_fields
-from campaigns.message.render import Left, Rendered, Renderer, Worst, renderer, worst
+from campaigns.message.personalise import BadVariable, parse, used_fields
+from campaigns.message.render import Worst, worst
 from campaigns.models import AudienceKind, Upload
-from campaigns.sql import PROFILES, octets, project_parameter, text_state, texts_of, within
+from campaigns.sql import alike, profiles_between, texts_of, those_profiles, types_of
 
 AT_ONCE = 50_000
-LONGEST = 20
-"""So many of the longest ordinary values of each chunk are rendered, to find the longest text."""
-MOST = 4_000
-"""Bytes; no message carries more of one value."""
-USUAL = "가"
-SLACK = 8
-"""Bytes that a value may gain on its way into the text: 아니요 for false, (c) for ©."""
+MOST_SORTS = 100_000
+"""So many are kept apart at a time: where nearly everybody is a sort of their own, memory stays bounded."""
+MANY = 20_000
+"""What the database says of so many people is kept for a minute: a page, its counters and the launch ask once."""
+KEPT_SECONDS = 60
+KEPT_SORTS = 5_000
 
-Rows = Iterator[tuple[Any, Mapping[str, Any], int]]
+
+class Sort(NamedTuple):
+    """People whose messages are of one kind and length, and the values of one of them."""
+
+    people: BitMap64
+    values: Mapping[str, Any]
 
 
 def measure(content: Content, rules: SenderRules, plan: Plan) -> Worst:
     """The message for everybody whom `plan` chose; ids are those of `plan.chosen`. Raises BadVariable."""
-    return worst(content, rules, _rows(plan, content, renderer(content, rules)))
+    behind: dict[int, BitMap64] = {}
+
+    def rows() -> Iterator[tuple[int, Mapping[str, Any], int]]:
+        for sort in sorts_of(content, plan):
+            first = sort.people.min()
+            behind[first] = sort.people
+            yield first, sort.values, len(sort.people)
+
+    return _with_everybody(worst(content, rules, rows()), behind)
 
 
-def _rows(plan: Plan, content: Content, ready: Renderer) -> Rows:
-    """(id, values, how many are like that)."""
-    if not plan.chosen:
-        return
+def _with_everybody(found: Worst, behind: Mapping[int, BitMap64]) -> Worst:
+    """Whoever was rendered stands for all of their sort."""
+    ids = {key: BitMap64.union(*map(behind.__getitem__, firsts)) for key, firsts in found.ids.items()}
+    return replace(found, ids=ids, fallback=_with_everybody(found.fallback, behind) if found.fallback else None)
+
+
+def sorts_of(content: Content, plan: Plan) -> Iterable[Sort]:
+    """Everybody whom `plan` chose, each in one sort."""
     fields = used_fields(content)
-    bounds = _bounds(ready, fields)
-    if bounds is None:
-        yield plan.chosen.min(), {}, len(plan.chosen)
-    elif plan.kind == AudienceKind.CSV:
-        yield from _of_file(plan, fields, bounds)
-    else:
-        yield from _of_profiles(plan, fields, bounds)
-
-
-# -- How far values may go --------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Bounds:
-    """Values that get everybody's kind of message: so many bytes of UTF-8 at most, without a blank where `blanks`
-    matter, and there at all where it matters that one is `missing`."""
-
-    length: int
-    blanks: bool
-    missing: bool
-
-
-def _bounds(ready: Renderer, fields: Sequence[str]) -> _Bounds | None:
-    """What the renderer says; None where values make no difference."""
-    now = timezone.now()
-    usual = _fate(ready, dict.fromkeys(fields, USUAL), now)
+    if not plan.chosen:
+        return ()
     if not fields:
-        return None
-    nothing = [dict.fromkeys(fields), *(dict.fromkeys(fields, USUAL) | {one: None} for one in fields)]
-    is_same_without = all(_fate(ready, values, now) == usual for values in nothing)
-    if isinstance(usual, Left):
-        return None if is_same_without else _Bounds(0, blanks=True, missing=True)
-    low, high = 0, MOST
-    while low < high:
-        middle = (low + high + 1) // 2
-        if all(_fate(ready, dict.fromkeys(fields, value), now) == usual for value in _long(middle)):
-            low = middle
-        else:
-            high = middle - 1
-    has_blanks = _fate(ready, dict.fromkeys(fields, "가 가"), now) != usual
-    return _Bounds(max(0, low - SLACK), blanks=has_blanks, missing=not is_same_without)
+        return (Sort(plan.chosen, {}),)
+    linked = _linked(content)
+    if len(plan.chosen) < MANY:
+        return _sorts(plan, fields, linked)
+    key = _key(plan, fields, linked)
+    kept: Sequence[Sort] | None = caches["drawn"].get(key)
+    if kept is None:
+        kept = list(_sorts(plan, fields, linked))
+        if len(kept) <= KEPT_SORTS:
+            caches["drawn"].set(key, kept, timeout=KEPT_SECONDS)
+    return kept
 
 
-def _long(length: int) -> Iterable[str]:
-    """Texts of about so many bytes, each the worst for somebody: carriers, links, limits of lines."""
-    return "A" * length, "가" * (length // 3), f"A{chr(10) * (length - 2)}A"
+def is_known(content: Content, plan: Plan) -> bool:
+    """Whether measuring takes no time to speak of: few people, the same for everybody, or asked just now."""
+    fields = used_fields(content)
+    if len(plan.chosen) < MANY or not fields:
+        return True
+    return _key(plan, fields, _linked(content)) in caches["drawn"]
 
 
-def _fate(ready: Renderer, values: Mapping[str, Any], now: datetime) -> Any:
-    rendered: Rendered | Left = ready.render(values, now)
-    if isinstance(rendered, Left):
-        return rendered
-    return rendered.kind, rendered.fallback.kind if rendered.fallback else None, rendered.fallback_left
+def _key(plan: Plan, fields: Sequence[str], linked: frozenset[str]) -> str:
+    whom = sha256(plan.chosen.serialize()).hexdigest()
+    what = sha256(orjson.dumps([plan.kind, plan.upload_id, fields, sorted(linked)])).hexdigest()
+    return f"sorts:{plan.project_id}:{what}:{whom}"
+
+
+def _linked(content: Content) -> frozenset[str]:
+    """Fields that go into a link, where a sign may take three times its place."""
+    if not isinstance(content, FriendtalkContent):
+        return frozenset()
+    found: set[str] = set()
+    for button in content.buttons:
+        for url in (button.mobile_url, button.pc_url):
+            try:
+                found.update(slot.field for slot in parse(url).slots)
+            except BadVariable:
+                continue
+    return frozenset(found)
+
+
+def _sorts(plan: Plan, fields: Sequence[str], linked: frozenset[str]) -> Iterator[Sort]:
+    if plan.kind == AudienceKind.CSV:
+        return _of_file(plan, fields, linked)
+    return _of_profiles(plan, fields, linked)
 
 
 # -- People -----------------------------------------------------------------------------------------------------------
-def _of_profiles(plan: Plan, fields: Sequence[str], bounds: _Bounds) -> Rows:
-    """Those beyond the bounds and the longest within, one by one; then the rest together."""
-    texts, parameters = texts_of(fields)
-    columns = [f"x{place}" for place in range(len(fields))]
-    odd = [f"{octets(one)} * 3 > {bounds.length * 2}" for one in columns]
-    odd += [f"coalesce({one}, '') LIKE '%% %%'" for one in columns if bounds.blanks]
-    odd += [f"{text_state(one)} <> 0" for one in columns if bounds.missing]
-    long = " + ".join(f"{octets(one)} + coalesce(length({one}), 0)" for one in columns)
-    rest, like = len(plan.chosen), plan.chosen.min()
+def _of_profiles(plan: Plan, fields: Sequence[str], linked: frozenset[str]) -> Iterator[Sort]:
+    found: dict[Any, BitMap64] = {}
     for start in range(0, len(plan.chosen), AT_ONCE):
-        condition, among = within(list(plan.chosen[start : start + AT_ONCE]))
-        statement = f"""WITH taken AS (SELECT id, {texts} FROM {PROFILES} WHERE id {condition} AND project_id = %s
-                LIMIT {AT_ONCE} OFFSET 0),
-            seen AS (SELECT id, ({" OR ".join(odd)}) AS odd, {long} AS long FROM taken)
-            SELECT id, odd FROM seen WHERE odd UNION ALL
-            SELECT id, odd FROM (SELECT * FROM seen WHERE NOT odd ORDER BY long DESC, id LIMIT {LONGEST}) AS few"""  # noqa: S608
-        with connection.cursor() as cursor:
-            cursor.execute(statement, [*parameters, among, *project_parameter(plan.project_id)])
-            found = cursor.fetchall()
-        like = next((id_ for id_, is_odd in found if not is_odd), like)
-        for id_, values in values_of(plan.project_id, fields, BitMap64([id_ for id_, _ in found])):
-            rest -= 1
-            yield id_, values, 1
-    if rest:
-        yield like, dict.fromkeys(fields, USUAL), rest
+        for sort, people in _ask(plan, plan.chosen[start : start + AT_ONCE], fields, linked):
+            if sort in found:
+                found[sort] |= people
+            else:
+                found[sort] = people
+        if len(found) > MOST_SORTS:
+            yield from _with_values(plan.project_id, fields, found.values())
+            found = {}
+    yield from _with_values(plan.project_id, fields, found.values())
 
 
-def _of_file(plan: Plan, fields: Sequence[str], bounds: _Bounds) -> Rows:
-    """The same of rows."""
+def _ask(
+    plan: Plan, some: BitMap64, fields: Sequence[str], linked: frozenset[str]
+) -> Iterator[tuple[tuple[Any, ...], BitMap64]]:
+    """Pairs of what the values of people are like, and who they are."""
+    first, last = some.min(), some.max()
+    is_dense = last - first < 2 * len(some)
+    source, narrow = (
+        profiles_between(first, last, plan.project_id) if is_dense else those_profiles(list(some), plan.project_id)
+    )
+    texts, names = texts_of(fields)
+    types, other_names = types_of(fields)
+    columns = ", ".join(f"s{place}" for place in range(len(fields)))
+    sorts = ", ".join(f"{alike(place, is_linked=name in linked)} AS s{place}" for place, name in enumerate(fields))
+    is_postgres = connection.vendor == "postgresql"
+    gathered = "array_agg(id)" if is_postgres else "json_group_array(id)"
+    statement = f"""SELECT {gathered}, {columns} FROM (SELECT id, {sorts} FROM (
+        SELECT id, {texts}, {types} FROM {source} LIMIT {2**62} OFFSET 0) AS taken) AS seen GROUP BY {columns}"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*names, *other_names, *narrow])
+        for ids, *sort in cursor.fetchall():
+            people = some & BitMap64(ids if is_postgres else orjson.loads(ids))
+            if people:
+                yield tuple(sort), people
+
+
+def _with_values(project_id: UUID, fields: Sequence[str], found: Iterable[BitMap64]) -> Iterator[Sort]:
+    by_first = {people.min(): people for people in found}
+    for id_, values in values_of(project_id, fields, BitMap64(by_first)):
+        yield Sort(by_first[id_], values)
+
+
+# -- Rows of a file ---------------------------------------------------------------------------------------------------
+_PLAIN: Callable[[str], Any] = re.compile("[!-~가-힣](?:[ -~가-힣]*[!-~가-힣])?").fullmatch
+_PLAIN_IN_LINK: Callable[[str], Any] = re.compile("[A-Za-z0-9_.~가-힣-]+").fullmatch
+
+
+def _of_file(plan: Plan, fields: Sequence[str], linked: frozenset[str]) -> Iterator[Sort]:
     assert plan.upload_id
-    longest: list[tuple[int, int, dict[str, str]]] = []
-    rest = 0
+    rules = [(name, _PLAIN_IN_LINK if name in linked else _PLAIN) for name in fields]
+    found: dict[Any, tuple[list[int], Mapping[str, Any]]] = {}
     for row in rows_at(Upload.objects.get(pk=plan.upload_id), plan.chosen):
-        given = [row.values.get(one, "") for one in fields]
-        lengths = [len(one.encode()) for one in given]
-        is_odd = max(lengths) * 3 > bounds.length * 2 or (bounds.blanks and any(" " in one for one in given))
-        if is_odd or (bounds.missing and not all(map(says_something, given))):
-            yield row.place, row.values, 1
+        sort = tuple([_like(row.values.get(name, ""), is_plain) for name, is_plain in rules])
+        if sort in found:
+            found[sort][0].append(row.place)
             continue
-        rest += 1
-        longest.append((sum(lengths) + sum(map(len, given)), -row.place, row.values))
-        if len(longest) > 50 * LONGEST:
-            longest = sorted(longest, key=itemgetter(0, 1), reverse=True)[:LONGEST]
-    longest = sorted(longest, key=itemgetter(0, 1), reverse=True)[:LONGEST]
-    for _length, place, values in longest:
-        yield -place, values, 1
-    if rest > len(longest):
-        yield -longest[0][1], dict.fromkeys(fields, USUAL), rest - len(longest)
+        if len(found) >= MOST_SORTS:
+            yield from (Sort(BitMap64(places), values) for places, values in found.values())
+            found = {}
+        found[sort] = [row.place], {name: row.values.get(name) for name in fields}
+    yield from (Sort(BitMap64(places), values) for places, values in found.values())
+
+
+def _like(text: str, is_plain: Callable[[str], Any]) -> Any:
+    return (len(text), len(text.encode()), " " in text) if is_plain(text) else text

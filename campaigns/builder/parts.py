@@ -11,7 +11,6 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
-from pyroaring import BitMap64
 
 from campaigns.audience import plan as audience
 from campaigns.audience import price
@@ -103,28 +102,15 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     if found is None or (reason and drop is None):
         raise Http404
     total = _known(plan, step, drop)
-    asked = request.GET.get("offset", "")
-    offset = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 else 0
-    offset = min(offset, max(total - 1, 0)) // PEOPLE * PEOPLE
-    base = reverse("campaigns:people", args=[access.project.id, campaign.pk])
-    context = {
+    context = _paged(request, plan, step, reason, total) | {
         "campaign": campaign,
         "step": step,
         "reason": reason,
         "title": _("%(what)s %(n)s명") % {"what": (drop or found).label, "n": f"{(drop or found).count:,}"},
         "unseen": (drop or found).count - total,
         "other_reasons": found.drops if reason and len(found.drops) > 1 else (),
-        "people": audience.people_of(plan, step, reason, offset=offset, limit=PEOPLE),
-        "is_file": plan.kind == AudienceKind.CSV,
-        "total": total,
-        "page_size": PEOPLE,
-        "first": offset + 1 if total else 0,
-        "last": min(offset + PEOPLE, total),
-        "before": offset - PEOPLE if offset else None,
-        "after": offset + PEOPLE if offset + PEOPLE < total else None,
-        "base": base,
-        "here": f"{base}?{urlencode({'step': step, 'reason': reason})}",
     }
+    context |= _addresses(access, campaign, {"step": step, "reason": reason})
     return _people(request, context)
 
 
@@ -145,22 +131,38 @@ def _changed(request: Any, access: Access, campaign: Campaign, plan: Plan, becom
     is_fallback = becomes.startswith("fallback-")
     kept = worst.fallback if is_fallback else worst
     key = becomes.removeprefix("fallback-")
-    if kept is None or key not in kept.examples:
+    if kept is None or key not in kept.ids:
         raise Http404
-    ids = BitMap64(kept.examples[key])  # type: ignore[index]  # both are text
-    total = kept.by_kind.get(Kind(key), 0) if key in Kind.values else kept.left.get(SkipReason(key), 0)
+    ids = kept.ids[key]  # type: ignore[index]  # both are text
     label = _("LMS로 바뀌는 수신자") if key == Kind.LMS else str(SkipReason(key).label)
     some = replace(plan, at_step={"some": ids})
-    context = {
+    context = _paged(request, some, "some", "", len(ids)) | {
         "campaign": campaign,
-        "title": _("%(what)s %(n)s명") % {"what": label, "n": f"{total:,}"},
-        "people": audience.people_of(some, "some", limit=PEOPLE),
-        "is_file": plan.kind == AudienceKind.CSV,
-        "total": len(ids),
-        "page_size": PEOPLE,
-        "first_only": total - len(ids),
+        "title": _("%(what)s %(n)s명") % {"what": label, "n": f"{len(ids):,}"},
     }
-    return _people(request, context)
+    return _people(request, context | _addresses(access, campaign, {"becomes": becomes}))
+
+
+def _paged(request: Any, plan: Plan, step: str, reason: str, total: int) -> dict[str, Any]:
+    """A page of the people behind a number, and where the others are."""
+    asked = request.GET.get("offset", "")
+    offset = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 else 0
+    offset = min(offset, max(total - 1, 0)) // PEOPLE * PEOPLE
+    return {
+        "people": audience.people_of(plan, step, reason, offset=offset, limit=PEOPLE),
+        "is_file": plan.kind == AudienceKind.CSV,
+        "total": total,
+        "page_size": PEOPLE,
+        "first": offset + 1 if total else 0,
+        "last": min(offset + PEOPLE, total),
+        "before": offset - PEOPLE if offset else None,
+        "after": offset + PEOPLE if offset + PEOPLE < total else None,
+    }
+
+
+def _addresses(access: Access, campaign: Campaign, asked: dict[str, str]) -> dict[str, str]:
+    base = reverse("campaigns:people", args=[access.project.id, campaign.pk])
+    return {"base": base, "here": f"{base}?{urlencode(asked)}"}
 
 
 def _known(plan: Plan, step: str, drop: Drop | None) -> int:

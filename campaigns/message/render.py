@@ -99,9 +99,6 @@ def message_for(
 
 
 # -- The worst real recipient -----------------------------------------------------------------------------------------
-EXAMPLES = 20
-
-
 @dataclass(frozen=True, slots=True)
 class Worst:
     """What an audience makes of a message. `by_kind` and `left` add up to all of it."""
@@ -112,8 +109,8 @@ class Worst:
     """How long: bytes of a text message, characters of a Kakao one."""
     by_kind: Mapping[Kind, int]
     left: Mapping[SkipReason, int]
-    examples: Mapping[Kind | SkipReason, tuple[Any, ...]]
-    """Up to 20 ids of each."""
+    ids: Mapping[Kind | SkipReason, Any]
+    """Whose of each: a list, or a set of profiles or rows where whoever asked made it one."""
     altered: int = 0
     """Of how many a value had characters that had to be replaced."""
     fallback: "Worst | None" = None
@@ -126,29 +123,22 @@ class _Count:
         self.longest = 0
         self.by_kind: Counter[Kind] = Counter()
         self.left: Counter[SkipReason] = Counter()
-        self.examples: dict[Kind | SkipReason, list[Any]] = {}
+        self.ids: dict[Kind | SkipReason, list[Any]] = {}
         self.altered = 0
 
     def add(self, id_: Any, count: int, kind: Kind, length: int) -> None:
         self.by_kind[kind] += count
-        self.note(kind, id_)
+        self.ids.setdefault(kind, []).append(id_)
         if length > self.longest or self.longest_id is None:
             self.longest, self.longest_id = length, id_
 
     def leave(self, id_: Any, count: int, reason: SkipReason) -> None:
         self.left[reason] += count
-        self.note(reason, id_)
-
-    def note(self, key: Kind | SkipReason, id_: Any) -> None:
-        ids = self.examples.setdefault(key, [])
-        if len(ids) < EXAMPLES:
-            ids.append(id_)
+        self.ids.setdefault(reason, []).append(id_)
 
     def result(self, fallback: Worst | None) -> Worst:
-        examples = {key: tuple(ids) for key, ids in self.examples.items()}
-        return Worst(
-            self.longest_id, self.longest, dict(self.by_kind), dict(self.left), examples, self.altered, fallback
-        )
+        by_kind, left, ids = dict(self.by_kind), dict(self.left), self.ids
+        return Worst(self.longest_id, self.longest, by_kind, left, ids, self.altered, fallback)
 
 
 def worst(
@@ -158,7 +148,7 @@ def worst(
     now: datetime | None = None,
 ) -> Worst:
     """Renders everybody and tells the longest, how many go out as what, and who is left out why. `rows` is a stream of
-    (id, values, how many people have just these values); it is read once and not kept. Raises BadVariable."""
+    (id, values, how many people it stands for); it is read once, and of it only ids are kept. Raises BadVariable."""
     ready = renderer(content, rules)
     now = now or timezone.now()
     own, other = _Count(), _Count()

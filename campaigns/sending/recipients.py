@@ -21,7 +21,7 @@ from campaigns.audience.uploads import lines_of
 from campaigns.message.check import content_of
 from campaigns.message.personalise import BadVariable, used_fields
 from campaigns.models import Recipient, Run
-from campaigns.sql import PROFILES, project_parameter, values_expression, within
+from campaigns.sql import those_profiles, values_expression
 from cohorts.membership import dumped, loaded
 from cohorts.people.upsert import commit_lazily
 from cohorts.versions import retain
@@ -103,12 +103,9 @@ def _from_profiles(run: Run, left: BitMap64, fields: Sequence[str]) -> Iterator[
     by_number = 'phone COLLATE "C"' if connection.vendor == "postgresql" else "phone"
     for start in range(0, len(left), AT_ONCE):
         ids = list(left[start : start + AT_ONCE])
-        condition, among = within(ids)
+        people, narrow = those_profiles(ids, run.project_id)
         # By number: the index that keeps numbers apart is then written in runs, a tenth off the whole.
-        source = (
-            f"FROM {PROFILES} WHERE id {condition} AND project_id = %s AND phone IS NOT NULL ORDER BY {by_number}, id"
-        )
-        narrow = [among, *project_parameter(run.project_id)]
+        source = f"FROM {people} AND phone IS NOT NULL ORDER BY {by_number}, id"
         yield ids[-1], f"{insert} {source} ON CONFLICT DO NOTHING", [run.pk, *parameters, *rest, *narrow]
 
 

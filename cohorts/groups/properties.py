@@ -53,9 +53,9 @@ def having_all(project_id: UUID, conditions: Sequence[HasProperty], among: BitMa
     """The profiles that match all of the conditions. Whoever fails one isn't asked about the others, so that this is
     the quicker question where it is the question."""
     test, parameters = _tests(conditions)
-    where, narrow = _where(project_id, among)
+    source, narrow = _source(project_id, among)
     gathered = "array_agg(id)" if connection.vendor == "postgresql" else "json_group_array(id)"
-    statement = f"SELECT {gathered} FROM {TABLE} WHERE {where} AND {' AND '.join(f'({one})' for one in test)}"  # noqa: S608
+    statement = f"SELECT {gathered} FROM {source} AND {' AND '.join(f'({one})' for one in test)}"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [*narrow, *parameters])
         (ids,) = cursor.fetchone()
@@ -71,14 +71,21 @@ def _tests(conditions: Sequence[HasProperty]) -> tuple[list[str], list[Any]]:
     return tests, parameters
 
 
-def _where(project_id: UUID, among: BitMap64 | None) -> tuple[str, list[Any]]:
+def _source(project_id: UUID, among: BitMap64 | None) -> tuple[str, list[Any]]:
+    """What stands behind FROM, down to a condition. Few people are looked up behind a fence (OFFSET 0): where
+    PostgreSQL has no statistics yet it would go through all of the project with the whole list for each row."""
     is_postgres = connection.vendor == "postgresql"
-    where, values = "project_id = %s", [str(project_id) if is_postgres else project_id.hex]
+    project = str(project_id) if is_postgres else project_id.hex
     if among is None or len(among) > FEW:
-        return where, values
-    if is_postgres:
-        return f"{where} AND id = ANY(%s)", [*values, list(among)]
-    return f"{where} AND id IN (SELECT value FROM json_each(%s))", [*values, orjson.dumps(list(among)).decode()]  # noqa: S608
+        return f"{TABLE} WHERE project_id = %s", [project]
+    ids = list(among)
+    test, those = ("= ANY(%s)", ids) if is_postgres else ("IN (SELECT value FROM json_each(%s))", _json(ids))
+    fenced = f"(SELECT * FROM {TABLE} WHERE id {test} LIMIT {2**62} OFFSET 0) AS those"  # noqa: S608
+    return f"{fenced} WHERE project_id = %s", [those, project]
+
+
+def _json(ids: list[int]) -> str:
+    return orjson.dumps(ids).decode()
 
 
 def _ask(project_id: UUID, conditions: Sequence[HasProperty], among: BitMap64 | None) -> list[tuple[int, list[int]]]:
@@ -88,10 +95,10 @@ def _ask(project_id: UUID, conditions: Sequence[HasProperty], among: BitMap64 | 
     bits = " | ".join(
         f"(CASE WHEN {test} THEN CAST({1 << bit} AS BIGINT) ELSE 0 END)" for bit, test in enumerate(tests)
     )
-    where, narrow = _where(project_id, among)
+    source, narrow = _source(project_id, among)
     gathered = "array_agg(id)" if is_postgres else "json_group_array(id)"
     # Those who match nothing are let pass too: to leave them out, the database would reckon each mask twice.
-    statement = f"SELECT {bits} AS mask, {gathered} FROM {TABLE} WHERE {where} GROUP BY 1"  # noqa: S608
+    statement = f"SELECT {bits} AS mask, {gathered} FROM {source} GROUP BY 1"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [*parameters, *narrow])
         rows = [(mask, ids) for mask, ids in cursor.fetchall() if mask]
