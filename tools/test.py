@@ -15,8 +15,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
-ALONE = "processes or browser"
-"""Tests that start processes or a browser: they run one after the other, with the machine to themselves."""
+PARTS = {
+    "not (processes or browser)": ["-n", "3"],
+    # A file's tests stay together, so that a browser is started once for them.
+    "browser and not processes": ["-n", "2", "--dist", "loadfile"],
+    # Those that start and kill processes have the machine to themselves.
+    "processes": [],
+}
+"""The suite in parts, by the marks of its tests, and how many at a time: much of a test is waiting."""
 
 
 def main(arguments: list[str]) -> int:
@@ -47,9 +53,8 @@ def run_pass(name: str, env: dict[str, str], arguments: list[str]) -> bool:
     if arguments:
         ok = pytest(arguments, env)
     else:
-        # Both parts always run: one failure shouldn't hide another.
-        together = pytest(["-q", "-m", f"not ({ALONE})", "-n", "2"], env)
-        ok = pytest(["-q", "-m", ALONE], env) and together
+        # All parts always run: one failure shouldn't hide another.
+        ok = all([pytest(["-q", "-m", marks, *how], env) for marks, how in PARTS.items()])
     print(f"== {name}: {'passed' if ok else 'FAILED'} in {time.monotonic() - started:.0f} s ==", flush=True)
     return ok
 
