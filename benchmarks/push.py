@@ -53,7 +53,7 @@ def accept(seconds: float = 15) -> Iterator[Line]:
             "processor time of the web processes, a page",
             ours_ms / len(ours),
             peer_ms / len(peer),
-            4.0,
+            None,
             unit="ms",
             note="what is left when the machine is busy with other things",
         )
