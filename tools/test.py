@@ -54,7 +54,8 @@ def run_pass(name: str, env: dict[str, str], arguments: list[str]) -> bool:
         ok = pytest(arguments, env)
     else:
         # All parts always run: one failure shouldn't hide another.
-        ok = all([pytest(["-q", "-m", marks, *how], env) for marks, how in PARTS.items()])
+        passed = [pytest(["-q", "-m", marks, *how], env) for marks, how in PARTS.items()]
+        ok = all(passed)
     print(f"== {name}: {'passed' if ok else 'FAILED'} in {time.monotonic() - started:.0f} s ==", flush=True)
     return ok
 
