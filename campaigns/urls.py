@@ -38,6 +38,7 @@ of_a_campaign: list[URLPattern | URLResolver] = [
     path("edit/measure", builder_parts.measure, name="measure"),
     path("edit/variable", variable_views.variable, name="variable"),
     path("review", review_views.review, name="review"),
+    path("review/price", review_views.priced, name="price"),
     path("launch", review_views.launch, name="launch"),
     path("test", trial_views.test, name="test"),
     path("test/<int:run_number>", trial_views.outcome, name="test_outcome"),

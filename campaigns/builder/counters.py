@@ -2,31 +2,30 @@
 value for a variable, and what it will cost. Worked out for everybody whom the plan chose."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from pyroaring import BitMap64
 
 from campaigns.audience import price
-from campaigns.audience.funnel import NO_VALUE
-from campaigns.audience.lacking import people_lacking, rows_lacking
+from campaigns.audience.measure import is_known, sorts_of
 from campaigns.audience.plan import Plan
 from campaigns.builder.preview import Shown
 from campaigns.message import limits
 from campaigns.message.check import content_of, warnings
 from campaigns.message.content import AlimtalkContent, Content, FriendtalkContent, TextContent, Variable
-from campaigns.message.personalise import BadVariable, parse
+from campaigns.message.personalise import BadVariable
 from campaigns.message.problems import Shown as Problem
 from campaigns.message.problems import at_fields
-from campaigns.message.render import Worst
-from campaigns.models import AudienceKind, Campaign, SkipReason, Upload
+from campaigns.message.render import Left, Worst, render
+from campaigns.models import Campaign, Rules, SkipReason
 from campaigns.rules import rules_of
 from integrations.messaging import Channel, Kind
 
+NO_RULES = Rules()
 ALMOST = 0.9
 """From this share of the limit on the meter warns."""
 
@@ -103,12 +102,26 @@ EDITORS = {
     Channel.FRIENDTALK: ["friendtalk.text", "friendtalk.fallback.text"],
     Channel.TEXT: ["text.text"],
 }
-AT_ONCE = 20_000
-"""Up to so many people the page itself waits for it; more, and the page asks when it stands."""
 
 
-def measured_of(campaign: Campaign, plan: Plan | None, shown: Shown, problems: list[Problem]) -> Measured:
-    """What stands beside the editors of a draft; `shown` is its preview, `problems` what is wrong with its text."""
+def is_quick(campaign: Campaign, plan: Plan) -> bool:
+    """Whether `measured_of` takes no time to speak of."""
+    if not campaign.channel:
+        return True
+    content = content_of(campaign.channel, campaign.message)
+    plans = [plan, _before_values(plan)] if isinstance(content, AlimtalkContent) else [plan]
+    return all(is_known(content, one) for one in plans)
+
+
+def measured_of(
+    campaign: Campaign,
+    plan: Plan | None,
+    shown: Shown,
+    problems: list[Problem],
+    estimate: price.Estimate | None = None,
+) -> Measured:
+    """What stands beside the editors of a draft; `shown` is its preview, `problems` what is wrong with its text,
+    `estimate` its price where it was worked out already."""
     found = Measured()
     if not campaign.channel:
         return found
@@ -119,7 +132,7 @@ def measured_of(campaign: Campaign, plan: Plan | None, shown: Shown, problems: l
     worst = None
     if plan is not None:
         try:
-            found.estimate = price.estimate(campaign, plan)
+            found.estimate = estimate or price.estimate(campaign, plan)
             worst = found.estimate.measured
         except BadVariable:
             pass  # Said at its field.
@@ -203,12 +216,13 @@ def _left_words(reason: SkipReason, *, is_fallback: bool) -> str:
 
 # -- Values of a template's variables ---------------------------------------------------------------------------------
 def _fills(campaign: Campaign, content: AlimtalkContent, plan: Plan) -> Iterator[tuple[str, Fill]]:
-    people = _before_values(plan)
-    total = len(people)
+    before = _before_values(plan)
+    total = len(before.chosen)
+    sorts = list(sorts_of(content, before))
     for at, given in enumerate(content.variables):
         if not total or not given.text:
             continue
-        lacking = _lacking(campaign, given, people, plan)
+        lacking = sum(len(sort.people) for sort in sorts if _lacks(given, sort.values))
         share = 100 * (total - lacking) / total
         percent = "100" if not lacking else f"{min(share, 99.9):.1f}"
         words = _("%(n)s명에게 값이 있습니다") % {"n": f"{total - lacking:,}"}
@@ -223,28 +237,23 @@ def _fills(campaign: Campaign, content: AlimtalkContent, plan: Plan) -> Iterator
         yield f"alimtalk.variables.{at}", Fill(percent, not lacking, given.skips_missing or bool(given.default), words)
 
 
-def _before_values(plan: Plan) -> BitMap64:
-    """Those who are still there before anybody is left out for a missing value."""
+def _before_values(plan: Plan) -> Plan:
+    """The plan before anybody is left out for a missing value."""
     keys = [step.key for step in plan.funnel.steps]
-    at = keys.index("has_values") if "has_values" in keys else len(keys) - 1
-    return plan.at_step.get(keys[max(at - 1, 0)], plan.chosen)
+    if "has_values" not in keys:
+        return plan
+    return replace(plan, chosen=plan.at_step[keys[keys.index("has_values") - 1]])
 
 
-def _lacking(campaign: Campaign, given: Variable, people: BitMap64, plan: Plan) -> int:
-    """How many of them have no value for one variable."""
-    try:
-        if not parse(given.text).may_miss:
-            return 0
-    except BadVariable:
-        return 0
+def _lacks(given: Variable, values: Mapping[str, Any]) -> bool:
+    """Whether whoever has these values has none for the variable."""
     alone = AlimtalkContent(
         template_text="#{x}",
         template_variables=("x",),
         variables=(Variable("x", given.text, skips_missing=True),),
     )
-    if plan.kind == AudienceKind.CSV:
-        assert plan.upload_id
-        found: Mapping[str, Any] = rows_lacking(Upload.objects.get(pk=plan.upload_id), people, alone)
-    else:
-        found = people_lacking(campaign.project, people, alone)
-    return sum(len(ids) for reason, ids in found.items() if reason.startswith(NO_VALUE))
+    try:
+        rendered = render(alone, values, NO_RULES)
+    except BadVariable:
+        return False
+    return rendered == Left(SkipReason.NO_VALUE)

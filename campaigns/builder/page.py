@@ -209,7 +209,7 @@ def address_of(access: Access, campaign: Campaign, *, is_new: bool) -> str:
     return reverse("campaigns:edit", args=[access.project.id, campaign.pk])
 
 
-PARTS = ("freshness", "reach", "people", "preview", "measure", "variable", "test")
+PARTS = ("freshness", "reach", "people", "preview", "measure", "price", "variable", "test")
 
 
 def parts_of(access: Access, key: UUID) -> dict[str, str]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from campaigns.audience.funnel import Plan
-from campaigns.builder.counters import Measured, measured_of
+from campaigns.builder.counters import Measured, is_quick, measured_of
 from campaigns.builder.page import part_context, zone_label
 from campaigns.builder.preview import preview_context
 from campaigns.builder.reach import age_of, bands
@@ -22,7 +22,7 @@ from campaigns.rules import rules_of
 from campaigns.sending import launch as launching
 from campaigns.sending import schedule
 from campaigns.sending.forecast import forecast_of
-from campaigns.sending.readiness import problems_of
+from campaigns.sending.readiness import Readiness, readiness_of
 from campaigns.templatetags.campaign_tags import won
 from integrations import senders
 from notifly_console.tenancy.access import Access, Right, project_view
@@ -76,13 +76,14 @@ def _launch_words(plan: Plan | None, measured: Measured) -> str:
 
 def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown] | None = None) -> HttpResponse:
     now = timezone.now()
-    found, plan = problems_of(campaign, now=now)
+    hurries = refused is None and request.GET.get("price") != "1"
+    ready = readiness_of(campaign, now=now, hurries=hurries)
+    plan = ready.plan
     listing = senders.listing(access.project)
     rules = rules_of(access.project)
     timing = schedule.timing_of(campaign.timing)
     context = part_context(access, campaign) | {
         "nav": "campaign_new" if campaign.launched_at is None else "campaigns",
-        "problems": refused if refused is not None else at_fields(campaign, found),
         "plan": plan,
         "bands": list(bands(plan.funnel)) if plan else [],
         "age": age_of(campaign, rules),
@@ -95,6 +96,27 @@ def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown]
         "timing_period": schedule.period(timing) if timing.repeats else "",
     }
     context |= preview_context(access, campaign, plan, listing, request.GET)
-    measured = measured_of(campaign, plan, context["preview"], [])
-    context |= {"measured": measured, "launch_words": _launch_words(plan, measured)}
+    context |= {"problems": refused if refused is not None else at_fields(campaign, ready.problems)}
+    if hurries and plan is not None and not is_quick(campaign, plan):
+        context |= {"measures_later": True}
+    else:
+        context |= _priced(campaign, ready, context["preview"])
     return render(request, "campaigns/review.html", context, status=422 if refused else 200)
+
+
+@require_safe
+@project_view(Right.EDIT_CAMPAIGNS)
+def priced(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
+    """What the review page asks for once it stands, where it takes a while: the price, what it forbids, the button."""
+    campaign = fetch(access, campaign_id)
+    ready, listing = readiness_of(campaign), senders.listing(access.project)
+    shown = preview_context(access, campaign, ready.plan, listing, request.GET)["preview"]
+    context = part_context(access, campaign) | {"plan": ready.plan, "oob": True, "is_review": True}
+    context |= {"problems": at_fields(campaign, ready.problems)} | _priced(campaign, ready, shown)
+    return render(request, "campaigns/_review_priced.html", context)
+
+
+def _priced(campaign: Campaign, ready: Readiness, shown: Any) -> dict[str, Any]:
+    """The price, and what stands on the button."""
+    measured = measured_of(campaign, ready.plan, shown, [], ready.estimate)
+    return {"measured": measured, "launch_words": _launch_words(ready.plan, measured)}

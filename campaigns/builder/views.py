@@ -36,7 +36,7 @@ from campaigns.builder.reach import reach_context
 from campaigns.message.check import content_of, is_ad
 from campaigns.message.problems import Shown, at_fields, live
 from campaigns.models import AudienceKind, Campaign
-from campaigns.sending.readiness import problems_of
+from campaigns.sending.readiness import readiness_of
 from cohorts.models import UserGroup
 from cohorts.pages import choosing
 from cohorts.pull import refresh as refreshing
@@ -105,16 +105,19 @@ def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200
     context = page_context(access, campaign, listing, is_new=is_new) | reach
     context |= timing_context(campaign, reach.get("plan")) | {"page_key": secrets.token_hex(16)} | more
     context |= preview_context(access, campaign, reach.get("plan"), listing, request.GET)
-    context |= _measured(campaign, reach.get("plan"), context["preview"], listing)
+    hurries = request.GET.get("measure") != "1"
+    context |= _measured(campaign, reach.get("plan"), context["preview"], listing, hurries=hurries)
     text = request.GET.get("q", "")
     if text:
         context["choice"] = choosing.choice(access, text)
     return render(request, "campaigns/builder.html", context, status=status)
 
 
-def _measured(campaign: Campaign, plan: Plan | None, shown: Any, listing: senders.Listing) -> dict[str, Any]:
-    """What stands beside the editors, unless there are so many people that the page had better not wait for it."""
-    if plan is not None and len(plan.chosen) > counters.AT_ONCE:
+def _measured(
+    campaign: Campaign, plan: Plan | None, shown: Any, listing: senders.Listing, *, hurries: bool
+) -> dict[str, Any]:
+    """What stands beside the editors; where that takes a while the page stands first and asks for it (`hurries`)."""
+    if hurries and plan is not None and not counters.is_quick(campaign, plan):
         return {"measures_later": True}
     return {"measured": counters.measured_of(campaign, plan, shown, live(campaign, listing))}
 
@@ -211,7 +214,7 @@ def _said(campaign: Campaign, act: Act, post: QueryDict, listing: senders.Listin
     """What is wrong with the draft: with what was written, and once one wanted to go on, what is missing, too."""
     if act.name != "review" and post.get("checked") != "1":
         return {"problems": live(campaign, listing)}
-    problems = at_fields(campaign, problems_of(campaign)[0])
+    problems = at_fields(campaign, readiness_of(campaign, hurries=True).problems)
     wants_focus = act.name == "review"
     return {"problems": problems, "summary": problems, "checked": bool(problems), "focus_problems": wants_focus}
 

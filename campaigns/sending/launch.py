@@ -28,7 +28,7 @@ from campaigns.models import (
     RunState,
 )
 from campaigns.sending import delivery, finish, freeze, history
-from campaigns.sending.readiness import problems_of
+from campaigns.sending.readiness import readiness_of
 from campaigns.sending.schedule import When, next_run, timing_of
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
@@ -66,7 +66,7 @@ def launch(
     current = _fetch(campaign.pk)
     if not current.is_editable:
         return current
-    problems, _plan = ([], None) if _goes_on(current) else problems_of(current, expected_size=expected_size, now=now)
+    problems = [] if _goes_on(current) else readiness_of(current, expected_size=expected_size, now=now).problems
     if problems:
         raise CannotLaunch(problems)
     with transaction.atomic():

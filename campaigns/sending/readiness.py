@@ -2,14 +2,16 @@
 browser sent, nothing is launched that isn't ready."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.audience.funnel import Plan
+from campaigns.audience.measure import is_known
 from campaigns.audience.needs import cohorts_of
 from campaigns.audience.plan import NoAudience, plan
-from campaigns.audience.price import estimate
+from campaigns.audience.price import Estimate, estimate
 from campaigns.message.check import check
 from campaigns.message.content import content_of
 from campaigns.message.facts import facts_of
@@ -31,26 +33,38 @@ AUDIENCES: dict[str, frozenset[Channel]] = {
 }
 
 
-def problems_of(
-    campaign: Campaign, *, expected_size: int | None = None, now: datetime | None = None
-) -> tuple[list[Problem], Plan | None]:
-    """Everything that keeps the campaign from being launched, in the order of the builder, and the plan that it was
-    judged by (None where there can't be one). `expected_size`: how many people the person was shown."""
+class Readiness(NamedTuple):
+    """What keeps a campaign from being launched, and what it was judged by."""
+
+    problems: list[Problem]
+    """In the order of the builder."""
+    plan: Plan | None = None
+    """None where there can't be one."""
+    estimate: Estimate | None = None
+    """None where the price wasn't asked for, or can't be told while something is wrong with the text."""
+
+
+def readiness_of(
+    campaign: Campaign, *, expected_size: int | None = None, now: datetime | None = None, hurries: bool = False
+) -> Readiness:
+    """Everything that keeps the campaign from being launched. `expected_size`: how many people the person was shown.
+    `hurries`: leaves out the price where it takes a while to work out."""
     now = now or timezone.now()
     found = [*_basics(campaign)]
     timing = timing_of(campaign.timing)
     found += schedule.check(timing, now, campaign.project.zone)
     if campaign.channel not in Channel.values:
-        return found, None
+        return Readiness(found)
     found += _sender(campaign)
     made, troubles = _audience(campaign, expected_size, timing.kind == When.NOW, now)
     found += troubles
     content = content_of(campaign.channel, campaign.message)
     wrong = check(content, rules_of(campaign.project), facts_of(campaign))
     found += wrong
-    if made is not None and not wrong:
-        found += _price(campaign, made, timing.kind == When.NOW)
-    return found, made
+    if made is None or wrong or (hurries and not is_known(content, made)):
+        return Readiness(found, made)
+    price = estimate(campaign, made)
+    return Readiness([*found, *_price(price, timing.kind == When.NOW)], made, price)
 
 
 def _basics(campaign: Campaign) -> list[Problem]:
@@ -105,9 +119,8 @@ def _freshness(campaign: Campaign, now: datetime) -> list[Problem]:
     return [Problem("cohort", "stale", text % {"hours": rules.freshness_hours})]
 
 
-def _price(campaign: Campaign, made: Plan, is_now: bool) -> list[Problem]:
+def _price(price: Estimate, is_now: bool) -> list[Problem]:
     """By the provider's lists as they were last read; a run asks again before it begins."""
-    price = estimate(campaign, made)
     worst = f"{price.worst_won:,.0f}"
     if price.exceeds_ceiling:
         text = _("최대 예상 비용 %(won)s원이 프로젝트 한도 %(ceiling)s원을 넘습니다.")

@@ -205,6 +205,7 @@ def _of_measured(context: template.Context, name: str, what: str) -> dict[str, A
     kept = {key: context.get(key) for key in ("access", "campaign", "parts")}
     return kept | {
         "oob": context.get("sends_measures"),
+        "waits": context.get("measures_later"),
         "name": name,
         "one": getattr(measured, what).get(name) if measured else None,
     }

@@ -161,3 +161,64 @@ def test_the_same_for_a_file(town: Any, sign_in: Any) -> None:
     assert "이도현과 오래된 친구들님" in longest
     names = client.get(at(one, "edit/variable"), headers=DIALOG).content.decode()
     assert 'data-value="이름"' in names
+
+
+# -- Of very many -----------------------------------------------------------------------------------------------------
+@pytest.fixture
+def many(monkeypatch: Any) -> None:
+    """So many people that their values take a while to look through."""
+    monkeypatch.setattr("campaigns.audience.measure.MANY", 2)
+    monkeypatch.setattr("campaigns.audience.measure.KEPT_SECONDS", 60)
+
+
+def test_of_very_many_the_page_stands_first(town: Any, sign_in: Any, many: None) -> None:
+    form = {"text.is_ad": "no", "text.text": '{{ user["name"] }}님'}
+    one, client = town.made(**form), sign_in("marketer")
+    page = client.get(at(one)).content.decode()
+    assert "모두의 실제 값으로 길이와 비용을 계산하고 있습니다" in page
+    assert 'hx-trigger="load, draft-saved' in page
+    assert "가장 긴 수신자 <b>" not in page
+    # Without scripts there is a way to them.
+    assert f'href="{at(one)}?measure=1#price"' in page
+    assert "가장 긴 수신자 <b>21</b>" in client.get(at(one), {"measure": "1"}).content.decode()
+    # Whoever has asked once has them at once.
+    assert "가장 긴 수신자 <b>21</b>" in client.get(at(one)).content.decode()
+
+
+def test_of_very_many_a_save_measures_nobody(town: Any, sign_in: Any, many: None, monkeypatch: Any) -> None:
+    one, client = town.made(**{"text.is_ad": "no"}), sign_in("marketer")
+
+    def never(*_args: Any) -> Any:
+        raise AssertionError("somebody was measured")
+
+    monkeypatch.setattr("campaigns.audience.measure._sorts", never)
+    form = FORM | {"audience": "cohort", "cohort": "2785620", "checked": "1", "text.sender": "16600412"}
+    form |= {"text.is_ad": "no", "text.text": '{{ user["name"] }}님, 새로', "version": "1"}
+    for do in ("", "review"):
+        answer = client.post(at(one), form | {"do": do, "version": str(1 + (do == "review"))}, headers=HTMX)
+        assert answer.status_code == 200
+
+
+def test_of_very_many_the_review_stands_first(town: Any, sign_in: Any, many: None) -> None:
+    form = {"text.is_ad": "no", "text.text": '{{ user["name"] }}님'}
+    one, client = town.made(**form), sign_in("marketer")
+    page = client.get(at(one, "review")).content.decode()
+    assert f'hx-get="{at(one, "review/price")}"' in page
+    assert "disabled>캠페인 생성하기 <small>비용 계산 중" in page
+    assert 'href="?price=1"' in page
+    later = client.get(at(one, "review/price"), headers=PART).content.decode()
+    assert 'id="price" hx-swap-oob="true"' in later
+    assert 'id="problems" hx-swap-oob="true"' in later
+    assert 'id="launch" hx-swap-oob="true">캠페인 생성하기 <small>8명' in later
+    assert 'id="launch">캠페인 생성하기 <small>8명' in client.get(at(one, "review"), {"price": "1"}).content.decode()
+
+
+def test_the_review_looks_through_people_once(town: Any, sign_in: Any, monkeypatch: Any) -> None:
+    from campaigns.audience import price
+
+    asked: list[Any] = []
+    real = price.measure
+    monkeypatch.setattr(price, "measure", lambda *args: asked.append(args) or real(*args))
+    one = town.made(**{"text.is_ad": "no", "text.text": '{{ user["name"] }}님'})
+    sign_in("marketer").get(at(one, "review"))
+    assert len(asked) == 1

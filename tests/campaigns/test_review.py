@@ -67,7 +67,7 @@ def test_a_finished_draft_is_shown_as_it_will_go_out(town: Any, sign_in: Any) ->
         "캠페인 생성하기",
     ):
         assert words in page, words
-    assert 'type="submit">캠페인 생성하기' in page
+    assert 'id="launch">캠페인 생성하기' in page
 
 
 def test_a_recurring_campaign_shows_its_next_three_runs(town: Any, sign_in: Any) -> None:
@@ -132,7 +132,7 @@ def test_what_is_not_ready_is_not_launched_whatever_is_posted(town: Any, sign_in
     one = town.made(timing="now", **{"text.is_ad": ""})
     page = sign_in("marketer").get(at(one, "review")).content.decode()
     assert "이대로는 시작할 수 없습니다" in page
-    assert 'type="submit" disabled>캠페인 생성하기' in page
+    assert 'id="launch" disabled>캠페인 생성하기' in page
     assert launch(sign_in("marketer"), one).status_code == 422
     assert not Run.objects.exists()
 
