@@ -33,6 +33,8 @@ from notifly_console.lib import email, phone
 from notifly_console.tenancy.access import Access, Right, project_view
 
 UNCHANGED = 204
+PARTS = {"dialogs": "cohorts/_dialog.html", "cohort": "cohorts/_cohort.html", "rhythm": "cohorts/_rhythm.html"}
+"""What of 코호트 상세 정보 goes into which element."""
 
 
 class HtmxRequest(HttpRequest):
@@ -154,9 +156,13 @@ def _with(name: str, access: Access, query_string: str) -> str:
 @require_safe
 @project_view(Right.SEE_COHORTS)
 def cohort(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse:
-    """코호트 상세 정보: a page, the dialog over the list, or (to renew an open one) its body."""
+    """코호트 상세 정보: a page, the dialog over the list, or (to renew an open one) its body. `?rhythm=1` opens the
+    choice of its automatic refreshes."""
     one = _fetch(access, source_id)
-    return cohort_answer(request, access, one, _offsets(request.GET))
+    more = {}
+    if "rhythm" in request.GET and (rhythm := rhythm_of(access.project, one)):
+        more["rhythm_form"] = RhythmForm.showing(rhythm.choice)
+    return cohort_answer(request, access, one, _offsets(request.GET), **more)
 
 
 def _fetch(access: Access, source_id: int) -> Cohort:
@@ -186,7 +192,7 @@ def cohort_answer(
     """The open cohort where it is open: a page, the dialog, or its body; with `more` for the templates."""
     context = _cohort_context(access, one, offsets) | more
     target = (request.htmx.target or "") if request.htmx else ""
-    template = {"dialogs": "cohorts/_dialog.html", "cohort": "cohorts/_cohort.html"}.get(target, "cohorts/cohort.html")
+    template = PARTS.get(target, "cohorts/cohort.html")
     return render(request, template, context)
 
 
@@ -203,7 +209,6 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         for name in ("joined", "left"):
             sets[f"held_{name}"] = (getattr(held, name), offsets.get(f"held_{name}", 0), detail.MOVES_SHOWN)
     history = detail.history_of(one)
-    rhythm = rhythm_of(access.project, one)
     return {
         "nav": "cohorts",
         "cohort": one,
@@ -218,8 +223,7 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "push": push_queries.pushed(one),
         "drift": push_queries.last_drift(one),
         "roads": drift.two_roads_of(one),
-        "rhythm": rhythm,
-        "rhythm_form": RhythmForm.showing(rhythm.choice) if rhythm else None,
+        "rhythm": rhythm_of(access.project, one),
     } | _run_context(one, now)
 
 

@@ -278,7 +278,11 @@ def test_a_cohort_chooses_and_goes_back_to_the_projects_choice(project: Any, sig
         "hours": None,
         "daily_at": "09:30",
     }
-    assert 'value="09:30"' in client.get(address).content.decode()
+    assert 'value="09:30"' not in client.get(address).content.decode(), "the choice is drawn when somebody wants it"
+    assert 'value="09:30"' in client.get(address + "?rhythm=1").content.decode()
+    part = client.get(address + "?rhythm=1", headers={"HX-Request": "true", "HX-Target": "rhythm"}).content.decode()
+    assert part.strip().startswith('<section class="ruled" id="rhythm">')
+    assert 'value="09:30"' in part
     client.post(address + "rhythm", {"every": "inherit"})
     assert not CohortRhythm.objects.exists()
 
