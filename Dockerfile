@@ -24,5 +24,5 @@ USER console
 EXPOSE 8000
 # Two processes of four threads, for two cores. The heartbeat files lie in memory, so that a slow disk never looks like a dead worker.
 CMD ["python", "-m", "gunicorn", "notifly_console.wsgi", "--bind", "0.0.0.0:8000", "--no-control-socket", \
-     "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60", "--graceful-timeout", "20", \
+     "--worker-class", "notifly_console.serve.Worker", "--workers", "2", "--threads", "4", "--timeout", "60", "--graceful-timeout", "20", \
      "--max-requests", "5000", "--max-requests-jitter", "500", "--worker-tmp-dir", "/dev/shm"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.report import Line
 from benchmarks.stage import ROOT, Stage, free_port, stage, wait_for
+from notifly_console.run.plan import WORKER
 
 CONNECTIONS = 16
 BAR_MS = 150.0
@@ -72,7 +73,7 @@ def web(here: Stage) -> Iterator[tuple[int, int]]:
     port = free_port()
     server = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gunicorn", "notifly_console.wsgi", "-b", f"127.0.0.1:{port}", "-k", "gthread"),
+            *(sys.executable, "-m", "gunicorn", "notifly_console.wsgi", "-b", f"127.0.0.1:{port}", "-k", WORKER),
             *("-w", "2", "--threads", "4", "--no-control-socket", "--log-level", "error"),
         ],
         cwd=ROOT,

@@ -7,10 +7,8 @@ must mend; whatever is our own fault is a 503, upon which the page comes again.
 
 import base64
 import binascii
-import hashlib
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -44,12 +42,12 @@ PIECE_BYTES = 64 * 1024
 LARGE_BYTES = 4 * 1024 * 1024
 """Bodies above this are read and parsed one at a time in a process: each may need many times its size."""
 LARGE_PATIENCE_SECONDS = 10
+"""One more may wait so long; the others are to come again, since each that waits keeps a thread from a page."""
 TYPES = ("application/json", "text/json")
 RETRY_SECONDS = 30
 FAILURES = Throttle(10, 60)
-PROVEN_SECONDS = 3600
 _large = threading.Semaphore(1)
-_proven: dict[bytes, float] = {}
+_waiting_for_large = threading.Semaphore(1)
 
 
 # -- Past what is made for people -------------------------------------------------------------------------------------
@@ -183,20 +181,18 @@ def solapi_reports(request: HttpRequest, inlet: str) -> HttpResponse:
 
 
 # -- Who calls --------------------------------------------------------------------------------------------------------
-@sensitive_variables("access_key", "secret", "proof")
+@sensitive_variables("access_key", "secret")
 def _caller(request: HttpRequest, inlet: str) -> ApiKey:
     """The key that the call proves itself with. Whatever is wrong with it, the answer is the same."""
     address = address_of(request) or ""
     access_key, secret = _basic(request)
-    proof = hashlib.sha256("\0".join((inlet, access_key, secret)).encode("utf-8", "replace")).digest()
-    # Mixpanel calls for all its customers from the same few addresses: somebody else's wrong password doesn't keep out
-    # whoever has shown the right one lately.
-    if not _is_proven(proof) and (seconds := FAILURES.wait(address)):
+    # Mixpanel calls for all its customers from the same few addresses: somebody else's wrong password keeps out nobody
+    # who has a right one.
+    if (seconds := FAILURES.wait(address)) and not keys.was_live(access_key, secret):
         raise Refused(429, "Too many failed attempts from this address; wait a minute.", retry=int(seconds) + 1)
     project_id = _project_id(inlet)
     key = keys.check(project_id, access_key, secret)
     if key is None:
-        _proven.pop(proof, None)
         FAILURES.count(address)
         inlets.note_refusal(project_id, "unknown_key")
         raise Refused(
@@ -204,7 +200,6 @@ def _caller(request: HttpRequest, inlet: str) -> ApiKey:
             "Unknown project, access key or secret key. Copy the URL, the access key (USERNAME) and the secret key "
             "(PASSWORD) again from 설정 → API 인증 정보.",
         )
-    _prove(proof)
     return key
 
 
@@ -226,16 +221,6 @@ def _project_id(inlet: str) -> UUID | None:
         return UUID(inlet)
     except ValueError:
         return None
-
-
-def _is_proven(proof: bytes) -> bool:
-    return time.monotonic() - _proven.get(proof, -PROVEN_SECONDS) < PROVEN_SECONDS
-
-
-def _prove(proof: bytes) -> None:
-    if len(_proven) > 1000:
-        _proven.clear()
-    _proven[proof] = time.monotonic()
 
 
 # -- The body ---------------------------------------------------------------------------------------------------------
@@ -267,12 +252,21 @@ def _room_for(length: int | None) -> Iterator[None]:
     if length is not None and length <= LARGE_BYTES:
         yield
         return
-    if not _large.acquire(timeout=LARGE_PATIENCE_SECONDS):
+    if not _large.acquire(blocking=False) and not _wait_for_room():
         raise Refused(503, "Notifly Console is busy with other large pages.", retry=RETRY_SECONDS)
     try:
         yield
     finally:
         _large.release()
+
+
+def _wait_for_room() -> bool:
+    if not _waiting_for_large.acquire(blocking=False):
+        return False
+    try:
+        return _large.acquire(timeout=LARGE_PATIENCE_SECONDS)
+    finally:
+        _waiting_for_large.release()
 
 
 def _read(request: HttpRequest, length: int | None, most: int = MOST_BYTES) -> bytes:

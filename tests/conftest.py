@@ -142,12 +142,13 @@ def sandbox(_sandbox: Any, settings: Any) -> Iterator[Any]:
 def pusher(world: World) -> Any:
     """Calls the webhook of the world's project with a live key (`tests/integrations/pushing.py`)."""
     from integrations import inbox, inlets, webhooks
+    from notifly_console.tenancy import keys
     from tests import factories
     from tests.integrations.pushing import Pusher
 
     # What the webhook keeps in its process' memory is of other tests.
     webhooks.FAILURES.clear()
-    webhooks._proven.clear()
+    keys._seen_at = -keys.LOOKED_EVERY_SECONDS
     inlets._noted.clear()
     inlets._belonging.clear()
     inbox._waiting.clear()

@@ -54,13 +54,14 @@ def programs(
 SENDING = "send,reconcile"
 """One process does both here, in turns; a console for many has one for each (docs/operations.md)."""
 LOG_LEVEL = ["--loglevel", "WARNING"]
+WORKER = "notifly_console.serve.Worker"
 
 
 def web_command(port: int) -> list[str]:
     """gunicorn with two processes of four threads. (Its control socket would be one for all consoles of a home.)"""
     return [
         *(PYTHON, "-m", "gunicorn", "notifly_console.wsgi", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
-        *("--worker-class", "gthread", "--workers", "2", "--threads", "4", "--graceful-timeout", "10"),
+        *("--worker-class", WORKER, "--workers", "2", "--threads", "4", "--graceful-timeout", "10"),
         *("--log-level", "warning"),
     ]
 

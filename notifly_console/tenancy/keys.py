@@ -6,6 +6,7 @@ revoked when it isn't used any more. So rotating causes no outage.
 
 import hashlib
 import secrets
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from hmac import compare_digest
@@ -27,6 +28,9 @@ MOST_LIVE = 10
 SECRET_BYTES = 32
 NOTED_EVERY = timedelta(minutes=1)
 CHANGE_NOTED_EVERY = timedelta(seconds=5)
+LOOKED_EVERY_SECONDS = 5.0
+_seen: frozenset[tuple[str, str]] = frozenset()
+_seen_at = -LOOKED_EVERY_SECONDS
 _NOBODYS = hashlib.sha256(secrets.token_bytes(SECRET_BYTES)).hexdigest()
 
 
@@ -77,6 +81,17 @@ def check(project_id: UUID | None, access_key: str, secret: str) -> ApiKey | Non
     key = ApiKey.objects.filter(access_key=access_key, revoked_at=None).first()
     matches = compare_digest(_digest(secret), key.secret_digest if key else _NOBODYS)
     return key if key is not None and matches and key.project_id == project_id else None
+
+
+@sensitive_variables("secret")
+def was_live(access_key: str, secret: str) -> bool:
+    """Whether there was a live key like this some seconds ago. Asks the database once in LOOKED_EVERY_SECONDS at most,
+    however often it is called: for when somebody tries many."""
+    global _seen, _seen_at
+    if time.monotonic() - _seen_at > LOOKED_EVERY_SECONDS:
+        _seen = frozenset(ApiKey.objects.filter(revoked_at=None).values_list("access_key", "secret_digest"))
+        _seen_at = time.monotonic()
+    return (access_key, _digest(secret)) in _seen
 
 
 def note_use(key: ApiKey, *, address: str | None, what: str) -> None:

@@ -26,6 +26,7 @@ from cohorts import membership
 from cohorts.models import Cohort, Profile, PushRoad, PushSession, PushState, Snapshot
 from cohorts.push import push
 from notifly_console.lib import checkpoints
+from notifly_console.run.plan import WORKER
 from notifly_console.tenancy.models import Project
 from tests import factories
 from tests.integrations.pushing import COHORT, Pusher, basic, page
@@ -205,7 +206,7 @@ class Web:
 
     def start(self) -> None:
         command = [sys.executable, "-m", "gunicorn", "notifly_console.wsgi", "--bind", f"127.0.0.1:{self.port}"]
-        command += ["--no-control-socket", "--worker-class", "gthread", "--workers", "2", "--threads", "2"]
+        command += ["--no-control-socket", "--worker-class", WORKER, "--workers", "2", "--threads", "2"]
         command += ["--log-level", "critical"]
         self.process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=self.environment, start_new_session=True)
         until = time.monotonic() + 60
