@@ -406,7 +406,7 @@ class Recipient(models.Model):
     code = models.CharField(max_length=16, blank=True)
     """The provider's own."""
     kind = models.CharField(max_length=12, blank=True)
-    """What was handed over, by which it is priced: a `Kind`."""
+    """What was handed over, or went out instead, by which it is priced: a `Kind`."""
     batch = models.ForeignKey("Batch", on_delete=models.SET_NULL, null=True, related_name="recipients", db_index=False)
     message_id = models.CharField(max_length=64, blank=True)
     was_replaced = models.BooleanField(default=False)

@@ -180,6 +180,8 @@ class Report:
     at: datetime | None = None
     was_replaced: bool = False
     """The fallback text went out instead."""
+    replaced_by: Kind | None = None
+    """As what; None where the provider doesn't say."""
 
 
 class Recalled(StrEnum):

@@ -30,9 +30,8 @@ def steps_of(one: Recipient) -> list[Stepped]:
     if one.handed_at is not None:
         steps.append(_handed(one))
     if one.was_replaced:
-        steps.append(
-            Stepped(None, "wait", _("대체 문자로 보냄"), _("카카오 메시지를 전달할 수 없어 문자가 나갔습니다"))
-        )
+        more = _("카카오 메시지를 전달할 수 없어 문자가 나갔습니다")
+        steps.append(Stepped(None, "wait", _("대체 문자로 보냄"), " · ".join(filter(None, (_kind(one.kind), more)))))
     steps.append(_now(one))
     return list(reversed(steps))
 
@@ -51,13 +50,19 @@ def _frozen(one: Recipient) -> Stepped:
 
 
 def _handed(one: Recipient) -> Stepped:
-    kind = str(Kind(one.kind).label) if one.kind in Kind.values else ""
-    facts = [kind] if kind else []
+    # Where the provider sends the text instead, what we handed over was the Kakao message.
+    handed = one.run.channel if one.was_replaced and not one.run.sends_fallback else one.kind
+    facts = [_kind(handed)] if handed else []
     if one.batch is not None and one.batch.handle:
         facts.append(_("그룹 %(group)s") % {"group": one.batch.handle})
     if one.message_id:
         facts.append(_("메시지 %(message)s") % {"message": one.message_id})
     return Stepped(one.handed_at, "main", _("발송 플랫폼에 넘김"), " · ".join(facts))
+
+
+def _kind(kind: str) -> str:
+    """In words; "" for none."""
+    return str(Kind(kind).label) if kind in Kind.values else ""
 
 
 def _now(one: Recipient) -> Stepped:

@@ -211,6 +211,8 @@ class Known(NamedTuple):
     message_id: str
     is_transient: bool
     was_replaced: bool
+    replaced_by: str = ""
+    """The kind of the text that went out instead, where it is known."""
 
 
 def report(batch_id: UUID, known: Sequence[Known]) -> int:
@@ -225,6 +227,7 @@ def report(batch_id: UUID, known: Sequence[Known]) -> int:
             "message_id": one.message_id[:64],
             "is_transient": one.is_transient,
             "was_replaced": one.was_replaced,
+            "kind": one.replaced_by if one.was_replaced else "",
         }
         for one in known
         if one.outcome in (Outcome.DELIVERED, Outcome.FAILED)
@@ -233,10 +236,11 @@ def report(batch_id: UUID, known: Sequence[Known]) -> int:
         batch_id,
         """state = v.state, reason = v.reason, code = v.code, is_transient = v.is_transient,
         was_replaced = {table}.was_replaced OR v.was_replaced, settled_at = {now},
+        kind = CASE WHEN v.kind = '' THEN {table}.kind ELSE v.kind END,
         message_id = CASE WHEN v.message_id = '' THEN {table}.message_id ELSE v.message_id END""",
         rows,
         {
-            **dict.fromkeys(("state", "reason", "code", "message_id"), "text"),
+            **dict.fromkeys(("state", "reason", "code", "kind", "message_id"), "text"),
             **dict.fromkeys(("is_transient", "was_replaced"), "boolean"),
         },
         moving="'accepted', 'unknown'",

@@ -232,6 +232,7 @@ def _apply(mine: Claim, batch: Batch, reports: Sequence[Report]) -> None:
             *(id_, one.verdict.outcome, (one.verdict.reason or Reason.OTHER).value, one.code, one.message_id),
             is_transient=one.verdict.is_transient,
             was_replaced=one.was_replaced,
+            replaced_by=one.replaced_by or "",
         )
         for id_, one in ids.items()
     ]

@@ -41,7 +41,7 @@ class Line(NamedTuple):
     state: str
     reason: str
     kind: str
-    """What was handed over, a `Kind`; "" while nothing was."""
+    """What was handed over or went out instead, a `Kind`; "" while nothing was."""
     is_transient: bool
     was_replaced: bool
     people: int
@@ -206,7 +206,7 @@ CHARGED = (R.ACCEPTED, R.DELIVERED, R.UNKNOWN)
 
 def spent(tally: Tally, prices: Mapping[str, str], replaced_by: str = "") -> "Spent":
     """What was spent so far, by the prices of when the run was frozen. `replaced_by`: the kind of the text message
-    that a provider sends instead of a failed one."""
+    that went out instead of a failed one where the provider's report didn't say."""
     won, unpriced = Decimal(0), 0
     for line in tally.lines:
         if line.state not in CHARGED:

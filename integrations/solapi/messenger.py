@@ -29,7 +29,7 @@ from integrations.messaging import (
 from integrations.solapi.client import Deadline, SolapiClient
 from integrations.solapi.codes import WAITING, verdict_of
 from integrations.solapi.errors import after_sending, as_not_taken
-from integrations.solapi.payload import national, requests_of
+from integrations.solapi.payload import KINDS, national, requests_of
 from integrations.solapi.schemas import Added, Group, StoredMessage
 
 MOST_AT_ONCE = 10_000
@@ -237,6 +237,7 @@ def _report(message: StoredMessage) -> Report:
         verdict=_verdict(message),
         at=message.at,
         was_replaced=message.was_replaced,
+        replaced_by=KINDS.get(message.type) if message.was_replaced else None,
     )
 
 

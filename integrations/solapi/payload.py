@@ -17,7 +17,8 @@ MOST_MESSAGES = 5_000
 MOST_BYTES = 14_000_000
 """SOLAPI takes 10,000 messages and 15 MB in one request; smaller ones are kinder, and sooner told apart."""
 
-_TYPES = {Kind.SMS: "SMS", Kind.LMS: "LMS", Kind.MMS: "MMS", Kind.ALIMTALK: "ATA", Kind.FRIENDTALK: "BMS_FREE"}
+KINDS = {"SMS": Kind.SMS, "LMS": Kind.LMS, "MMS": Kind.MMS}
+_TYPES = {kind: name for name, kind in KINDS.items()} | {Kind.ALIMTALK: "ATA", Kind.FRIENDTALK: "BMS_FREE"}
 
 
 def national(e164: str) -> str:

@@ -56,6 +56,8 @@ class StoredMessage:
     reference: str
     code: str
     status: str
+    type: str
+    """What it is by now: of one that was replaced, the text message's."""
     was_replaced: bool
     at: datetime | None
 
@@ -110,6 +112,7 @@ def parse_messages(body: bytes) -> tuple[list[StoredMessage], str]:
             reference=_reference(item),
             code=_text(item.get("statusCode"), 16),
             status=_text(item.get("status"), 20).upper(),
+            type=_text(item.get("type"), 20).upper(),
             was_replaced=_flag(item.get("replacement")),
             at=_moment(item.get("dateReceived") or item.get("dateReported") or item.get("dateProcessed")),
         )

@@ -3,12 +3,13 @@ and each request failing in each way in turn."""
 
 import itertools
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from campaigns.models import Batch, Campaign, CampaignState, OptOut, Recipient, RecipientState, Rules, Run, RunState
-from campaigns.sending import delivery, freeze, launch, reconcile
+from campaigns.sending import delivery, freeze, launch, reconcile, tally
 from cohorts.models import Profile
 from cohorts.people import facets
 from integrations import hooks, senders
@@ -59,7 +60,7 @@ def messages(solapi_template):
                 "template": TEMPLATE,
                 "template_text": solapi_template,
                 "sender": "15881234",
-                "fallback": {"kind": "lms", "text": "고객센터 운영시간을 안내드립니다.", "is_own": True},
+                "fallback": {"kind": "sms", "text": '운영시간 안내 {{ user["memo"] | default: "감사합니다" }}'},
             },
             "ATA",
         ),
@@ -124,11 +125,17 @@ def test_a_text_goes_out_by_itself_where_kakao_reaches_nobody(launched, solapi):
     from integrations.sandbox.solapi.outcomes import packed
 
     solapi.outcomes[packed("01020000011")] = 3104
+    Profile.objects.filter(phone="+821020000011").update(properties={"memo": "가" * 40})
     run = prepared(launched("alimtalk"))
     assert not run.sends_fallback, "SOLAPI sends it"
     settle(run)
     person = Recipient.objects.get(run=run, phone="+821020000011")
-    assert (person.state, person.was_replaced) == (R.DELIVERED, True)
+    # Written as an SMS, and too long for one with this person's value: it costs what went out.
+    assert (person.state, person.was_replaced, person.kind) == (R.DELIVERED, True, "lms")
+    run.refresh_from_db()
+    cost = {kind: Decimal(won) for kind, won in run.unit_prices.items()}
+    found = tally.spent(tally.tally_of(run), run.unit_prices, "sms")
+    assert found == ((PEOPLE - 1) * cost["alimtalk"] + cost["lms"], 0)
     assert sum(solapi.ledger.counts().values()) == PEOPLE
 
 

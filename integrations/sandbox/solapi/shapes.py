@@ -91,7 +91,7 @@ def message_as_json(group: Group, place: int) -> dict[str, Any]:
         "messageId": group.message_id(place),
         "groupId": group.id,
         "accountId": group.account.id,
-        "type": kind or message.get("type"),
+        "type": fate.replacement or kind or message.get("type"),
         "country": "82",
         "to": message.get("to") if message.get("to") is not None else unpacked(group.number(place)),
         "from": message.get("from"),
