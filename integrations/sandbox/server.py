@@ -228,10 +228,14 @@ class SandboxServer:
         self.stop()
 
 
-def serve(config: SandboxConfig, port: int, say: Callable[[str], Any]) -> None:
-    """Run a sandbox until SIGINT or SIGTERM. `say` gets each line for the person at the terminal.
+def serve(
+    config: SandboxConfig, port: int, say: Callable[[str], Any], reports_to: tuple[str, str] | None = None
+) -> None:
+    """Run a sandbox until SIGINT or SIGTERM. `say` gets each line for the person at the terminal; `reports_to` is the
+    address and the secret of a webhook that SOLAPI's reports go to.
 
-    Raises OSError when the port is taken. Only from the main thread, since it handles signals.
+    Raises OSError when the port is taken, ValueError for an address on another machine. Only from the main thread,
+    since it handles signals.
     """
 
     def stop(number: int, frame: Any) -> None:
@@ -240,6 +244,8 @@ def serve(config: SandboxConfig, port: int, say: Callable[[str], Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     with contextlib.suppress(KeyboardInterrupt), SandboxServer(config, port) as sandbox:
+        if reports_to is not None:
+            sandbox.world.solapi.reports.add(*reports_to)
         say(f"Mixpanel sandbox: {sandbox.url} ({config.people:,} people, seed {config.seed})")
         say(f"  project {PROJECT}, service account {USERNAME}, secret {SECRET}")
         say(f"SOLAPI sandbox: {sandbox.solapi_url}")

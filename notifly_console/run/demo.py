@@ -6,9 +6,12 @@ import secrets
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from django.urls import reverse
 
 from campaigns.models import Rules
-from integrations import senders
+from integrations import hooks, senders
 from integrations.connect import MixpanelSettings, row_of
 from integrations.mixpanel.schemas import Region
 from integrations.register import register
@@ -28,6 +31,10 @@ class Demo:
 
     email: str
     password: str | None
+    hook_path: str = ""
+    """Of the webhook that the stand-in SOLAPI reports to; "" where it isn't the project's sender, or somebody made
+    another secret since."""
+    hook_secret_file: Path | None = None
 
 
 def make_demo(var_dir: Path, *, connect: bool) -> Demo:
@@ -55,14 +62,33 @@ def make_demo(var_dir: Path, *, connect: bool) -> Demo:
         Rules.objects.get_or_create(
             project=project, defaults={"sender_name": PROJECT_NAME, "opt_out_number": OPT_OUT_NUMBER}
         )
-    return Demo(EMAIL, password if owner is None or owner.check_password(password) else None)
+    hook: dict[str, Any] = _hook(project, var_dir / "demo_hook_secret.txt") if connect and project else {}
+    return Demo(EMAIL, password if owner is None or owner.check_password(password) else None, **hook)
 
 
 def _kept_password(path: Path) -> str:
-    """The password of the demo's owner: made once, kept in a file for this account only."""
+    """The password of the demo's owner."""
+    return _kept(path, "-".join(secrets.token_hex(2) for _ in range(4)))
+
+
+def _hook(project: Project, path: Path) -> dict[str, Any]:
+    """Where the stand-in SOLAPI reports to, and its secret: what somebody pastes into SOLAPI from 설정 → 발신 정보."""
+    row = senders.row_of(project)
+    if row is None or SolapiSettings.of(row).api_key != accounts.SOLAPI_API_KEY:
+        return {}
+    secret = _kept(path, secrets.token_urlsafe(24))
+    if row.hook_set_at is None:
+        hooks.set_secret(row, secret, actor=None)
+    if hooks.caller(project.pk, hooks.sent_by(secret)) is None:
+        return {}
+    return {"hook_path": reverse("solapi_reports", args=[project.hex]), "hook_secret_file": path}
+
+
+def _kept(path: Path, new: str) -> str:
+    """A secret: `new` the first time, kept in a file for this account only."""
     if not path.exists():
         handle, draft = tempfile.mkstemp(dir=path.parent)  # mode 600
         with os.fdopen(handle, "w") as file:
-            file.write("-".join(secrets.token_hex(2) for _ in range(4)) + "\n")
+            file.write(new + "\n")
         os.replace(draft, path)
     return path.read_text().strip()

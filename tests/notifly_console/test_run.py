@@ -16,6 +16,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -23,6 +24,7 @@ import pytest
 
 from notifly_console.lib import embedded
 from notifly_console.run import leftovers
+from tests.integrations.sandbox.solapi_asker import SolapiAsker, sms
 
 pytestmark = pytest.mark.processes
 once = pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="the pass on SQLite shows it")
@@ -158,6 +160,21 @@ def sign_in(console: Console) -> str:
     return str(browser.open(request, timeout=10).read().decode())
 
 
+def statuses_of_reports(var: Path) -> set[int]:
+    """What the console's webhook answers to the reports of a message that is sent through the stand-in SOLAPI."""
+    stand_in = f"http://127.0.0.1:{(var / 'run' / 'sandbox_port.txt').read_text()}"
+    solapi: Any = SimpleNamespace(world=None, solapi_url=f"{stand_in}/solapi")
+    SolapiAsker(solapi).sent(sms("01020000001"))
+    told: list[Any] = []
+
+    def arrived() -> bool:
+        told[:] = json.loads(get(f"{stand_in}/_sandbox/solapi/reports")[1])
+        return any(one["event"] == "SINGLE-REPORT" for one in told)
+
+    wait(arrived)
+    return {one["status"] for one in told}
+
+
 @pytest.fixture
 def parts() -> Iterator[dict[str, str]]:
     """The database and the broker of this pass: none to name, or a fresh PostgreSQL database and the pass's Redis."""
@@ -195,6 +212,8 @@ def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path, parts: dic
     assert [name for name in ("supervise", "sandbox", "celery", "beat", "gunicorn") if name not in running] == []
     password = console.told("Password")
     assert stat.S_IMODE((var / "demo_password.txt").stat().st_mode) == 0o600
+    assert stat.S_IMODE((var / "demo_hook_secret.txt").stat().st_mode) == 0o600
+    assert statuses_of_reports(var) == {200}
 
     refused = failed_start(var)
     assert f"already running at {console.address}" in refused
@@ -204,6 +223,7 @@ def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path, parts: dic
 
     again = Console(var, **parts).wait_until_announced()
     assert again.told("Password") == password
+    assert statuses_of_reports(var) == {200}
     assert "외부 툴 유저 코호트 관리" in sign_in(again)
     assert again.stop(signal.SIGTERM) == 0
     assert processes_of(var) == {}

@@ -1,5 +1,6 @@
 """`manage.py sandbox`: the stand-in vendors, for trying the console without an account anywhere."""
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -16,11 +17,17 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8100, help="port on 127.0.0.1 (0: any free one)")
         parser.add_argument("--people", type=int, default=20_000, help="size of the crowd")
         parser.add_argument("--seed", type=int, default=1, help="another seed, other people")
+        parser.add_argument("--reports-to", default="", help="a webhook on this machine that reports are sent to")
+        parser.add_argument("--reports-secret-file", type=Path, help="the file with that webhook's secret")
 
     def handle(self, *args: Any, **options: Any) -> None:
         config = SandboxConfig.for_demo(options["people"], options["seed"])
         try:
-            serve(config, options["port"], self._say)
+            serve(
+                config, options["port"], self._say, _reports_to(options["reports_to"], options["reports_secret_file"])
+            )
+        except ValueError as error:
+            raise CommandError(f"--reports-to: {error}") from error
         except OSError as error:
             text = f"Cannot listen on 127.0.0.1:{options['port']}: {error.strerror}. Choose another --port."
             raise CommandError(text) from error
@@ -28,3 +35,14 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _reports_to(url: str, secret_file: Path | None) -> tuple[str, str] | None:
+    if not url:
+        return None
+    if secret_file is None:
+        raise CommandError("--reports-to wants --reports-secret-file, too.")
+    try:
+        return url, secret_file.read_text().strip()
+    except OSError as error:
+        raise CommandError(f"Cannot read {secret_file}: {error.strerror}.") from error

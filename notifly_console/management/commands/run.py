@@ -45,7 +45,7 @@ class Command(BaseCommand):
         demo = make_demo(self.var_dir, connect=sandbox_port is not None) if _wants_demo() else None
         self._write_announcement(port, demo, people, sandbox_port)
         self.say("시작하는 중입니다. Starting ...")
-        self._hand_over(port, people, sandbox_port)
+        self._hand_over(port, people, sandbox_port, demo)
 
     def say(self, line: str) -> None:
         self.stdout.write(line)
@@ -101,7 +101,7 @@ class Command(BaseCommand):
         file.touch(mode=0o600)
         file.write_text(json.dumps({"address": address, "lines": lines}))
 
-    def _hand_over(self, port: int, people: int, sandbox_port: int | None) -> None:
+    def _hand_over(self, port: int, people: int, sandbox_port: int | None, demo: Demo | None) -> None:
         """Becomes supervisord."""
         sandbox = None
         if sandbox_port is not None:
@@ -109,6 +109,9 @@ class Command(BaseCommand):
             os.environ["SOLAPI_API_URL"] = f"http://127.0.0.1:{sandbox_port}/solapi"
             manage = str(settings.BASE_DIR / "manage.py")
             sandbox = [sys.executable, manage, "sandbox", "--port", str(sandbox_port), "--people", str(people)]
+            if demo is not None and demo.hook_path:
+                sandbox += ["--reports-to", f"http://127.0.0.1:{port}{demo.hook_path}"]
+                sandbox += ["--reports-secret-file", str(demo.hook_secret_file)]
         found = programs(
             var_dir=self.var_dir,
             port=port,
