@@ -107,7 +107,10 @@ def context_of(request: HttpRequest, access: Access, campaign: Campaign, run: Ru
 
 def standing(campaign: Campaign, report: Report | None) -> str:
     """How things stand in a word for each: when it changes it is said aloud."""
-    return f"{campaign.state}.{report.run.state}.{report.run.waiting_for}" if report else campaign.state
+    if report is None:
+        return campaign.state
+    awaits = ".awaits" if report.awaits_fallback else ""
+    return f"{campaign.state}.{report.run.state}.{report.run.waiting_for}{awaits}"
 
 
 def when_words(access: Access, campaign: Campaign, timing: Timing) -> str:
@@ -132,7 +135,7 @@ def _number(text: str) -> int | None:
 
 def _every(campaign: Campaign, report: Report | None) -> int:
     """Seconds until the page looks again by itself; 0 where nothing can change by itself."""
-    if report is not None and report.is_live and not report.is_stopped:
+    if report is not None and report.is_live and not (report.is_stopped or report.awaits_fallback):
         return 2
     if report is not None and report.is_moving:
         return 5

@@ -81,6 +81,7 @@ class Totals:
     failed: int = 0
     waiting: int = 0
     unknown: int = 0
+    not_handed: int = 0
 
     def add(self, tally: Tally) -> None:
         """A run of which results may still come."""
@@ -90,6 +91,7 @@ class Totals:
         self.failed += tally.failed
         self.waiting += tally.waiting
         self.unknown += tally.unknown
+        self.not_handed += tally.not_handed
 
     @property
     def failed_percent(self) -> int:
@@ -122,10 +124,18 @@ class CampaignRow:
         return self.live is not None and self.campaign.state == CampaignState.ACTIVE
 
     @property
+    def waits(self) -> bool:
+        """Whether the run that is going hands nobody over now."""
+        live = self.live
+        return live is not None and bool(live.waiting_for or (live.handed_over_at and not self.totals.not_handed))
+
+    @property
     def doing(self) -> str:
         """What the run that is going does, in a word."""
         if self.live is None:
             return ""
+        if self.live.handed_over_at is not None and not self.totals.not_handed:
+            return _("결과 대기")
         if self.live.waiting_for and self.live.waiting_for != "canary":
             return _("대기 중")
         return _("발송 중") if self.live.state == RunState.SENDING else _("준비 중")
@@ -211,7 +221,17 @@ def totals_of(campaigns: list[Campaign]) -> tuple[dict[Any, Totals], dict[Any, R
     going = list(
         runs.filter(settled_at=None)
         .exclude(state=RunState.SKIPPED)
-        .only("campaign_id", "number", "kind", "state", "size", "settled_at", "waiting_for", "not_before")
+        .only(
+            "campaign_id",
+            "number",
+            "kind",
+            "state",
+            "size",
+            "settled_at",
+            "waiting_for",
+            "not_before",
+            "handed_over_at",
+        )
     )
     counted = tallies(going)
     for run in going:

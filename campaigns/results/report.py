@@ -260,6 +260,12 @@ class Report:
         return self.is_live and self.campaign.state != CampaignState.ACTIVE and self.run.kind != RunKind.TEST
 
     @property
+    def awaits_fallback(self) -> bool:
+        """Everybody was handed over; it goes on only because whoever fails gets the text from us."""
+        run = self.run
+        return run.state == RunState.SENDING and run.handed_over_at is not None and not self.tally.not_handed
+
+    @property
     def done(self) -> int:
         """How many are no longer to be handed over, for the progress."""
         return self.tally.size - self.tally.not_handed
@@ -299,6 +305,8 @@ class Report:
         run = self.run
         if self.is_stopped:
             return _("멈췄습니다")
+        if self.awaits_fallback:
+            return _("모두 넘겼고 결과를 기다립니다")
         if run.state == RunState.SENDING:
             return self.waits_for or _("보내고 있습니다")
         if self.is_live:

@@ -73,6 +73,8 @@ def cancel(request: Any, access: Access, campaign_id: UUID, run_number: int) -> 
         )
     if run.size is None:
         title, button = _("아직 시작하지 않은 이 회차를 보내지 않을까요?"), _("발송 취소")
+    elif not left:
+        title, button = _("카카오로 받지 못한 사람에게 대체 문자를 보내지 않을까요?"), _("대체 문자 취소")
     else:
         title = _("남은 %(n)s명에게 보내지 않을까요?") % {"n": f"{left:,}"}
         button = _("%(n)s명 발송 취소") % {"n": f"{left:,}"}

@@ -22,6 +22,7 @@ say(
         "again": _("다시 보냄"),
         "requires_second_factor": _("관리자 2단계 인증 필수"),
         "time_zone": _("시간대"),
+        "rescheduled": _("다음 발송을 옮긴 캠페인"),
     },
     means=MEANS,
     factor=MEANS,

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
+from notifly_console.tenancy import zones
 from notifly_console.tenancy.access import WHO_MAY, Access, Right
 from notifly_console.tenancy.models import Invitation, Member, Project, Role, User
 
@@ -97,16 +98,20 @@ def require_second_factor(access: Access, required: bool, request: HttpRequest) 
         )
 
 
-def change_project(access: Access, *, name: str, time_zone: str, request: HttpRequest) -> bool:
-    """Gives the project another name or time zone; False where it has both already."""
+def change_project(access: Access, *, name: str, time_zone: str, request: HttpRequest) -> int | None:
+    """Gives the project another name or time zone; how many appointments moved with the zone, None where it has both
+    already."""
     after: dict[str, Any] = {"name": name, "time_zone": time_zone}
     with transaction.atomic():
         project = Project.objects.select_for_update().get(pk=access.project.pk)
         changed = {field: value for field, value in after.items() if value != getattr(project, field)}
         if not changed:
-            return False
+            return None
         before = {field: getattr(project, field) for field in changed}
+        zone = project.zone
         Project.objects.filter(pk=project.pk).update(**changed)
+        project.refresh_from_db()
+        moved = zones.moved(project, zone) if "time_zone" in changed else 0
         record(
             Action.PROJECT_CHANGED,
             project_id=project.id,
@@ -115,8 +120,9 @@ def change_project(access: Access, *, name: str, time_zone: str, request: HttpRe
             target=name,
             before=before,
             after=changed,
+            **({"rescheduled": moved} if moved else {}),
         )
-    return True
+    return moved
 
 
 def create_project(user: User, name: str, request: HttpRequest) -> Project:

@@ -1,11 +1,30 @@
-"""The time zones that a project may be in."""
+"""The time zones that a project may be in, and who wants to know when one moves to another."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.utils import timezone
+
+from notifly_console.tenancy.models import Project
+
+Follower = Callable[[Project, tzinfo], int]
+"""Takes the project as it is now and the zone that it was in; how many appointments it moved."""
+_followers: list[Follower] = []
+
+
+def on_move(follower: Follower) -> Follower:
+    """Says who has appointments in a project's zone. It is called in the transaction that changes the zone."""
+    if follower not in _followers:
+        _followers.append(follower)
+    return follower
+
+
+def moved(project: Project, before: tzinfo) -> int:
+    """Lets appointments follow; how many did. In the transaction of the change."""
+    return sum(follower(project, before) for follower in _followers)
 
 
 @dataclass(frozen=True)

@@ -537,3 +537,25 @@ def test_what_the_provider_did_is_what_the_page_says(
     state = {"0002": "도달", "0003": "결과 대기", "0004": "거절", "0005": "실패"}
     for tail, words in state.items():
         assert f">{words}</span>" in find(client, campaign, tail)
+
+
+# -- Everybody was handed over, and the fallback is ours --------------------------------------------------------------
+def test_a_run_that_only_awaits_results_says_so_and_not_that_it_sends(world: Any, sign_in: Any) -> None:
+    message = {"profile": "KA01PF1", "text": "여름 소식", "fallback": {"kind": "sms", "text": "여름 소식"}}
+    campaign = sending.campaign(world.project, channel="friendtalk", message=message, name="여름 소식")
+    run = sending.run(campaign, people=4, sends_fallback=True, handed_over_at=timezone.now())
+    become(run, 0, 3, state=S.ACCEPTED)
+    become(run, 3, 4, state=S.DELIVERED)
+    client = sign_in("marketer")
+    shown = page(client, campaign)
+    assert "모두 넘겼고 결과를 기다립니다" in shown
+    assert "3명의 결과를 기다립니다. 카카오로 받지 못한 사람에게는 결과가 오는 대로 대체 문자를 보냅니다." in shown
+    assert "보내고 있습니다" not in shown
+    assert "지금 멈추면" not in shown
+    assert "대체 문자 취소" in shown
+    assert "대체 문자를 보내지 않을까요?" in page(client, campaign, f"runs/{run.number}/cancel")
+    listed = client.get(f"/projects/{world.id.hex}/campaigns/").content.decode()
+    assert "결과 대기" in listed
+    assert "발송 중" not in re.sub(r"(?s)<nav.*?</nav>|<form.*?</form>", "", listed)
+    client.post(address_of(campaign, "pause"), {"seen": seen(shown)})
+    assert "재개할 때까지 대체 문자를 보내지 않습니다" in page(client, campaign)
