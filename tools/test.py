@@ -16,10 +16,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
 PARTS = {
-    "not (processes or browser)": ["-n", "3"],
+    "not (browser or starts or processes)": ["-n", "3"],
     # A file's tests stay together, so that a browser is started once for them.
-    "browser and not processes": ["-n", "2", "--dist", "loadfile"],
-    # Those that start and kill processes have the machine to themselves.
+    "(browser or starts) and not processes": ["-n", "2", "--dist", "loadfile"],
+    # Those that kill have the machine to themselves.
     "processes": [],
 }
 """The suite in parts, by the marks of its tests, and how many at a time: much of a test is waiting."""

@@ -26,7 +26,7 @@ from notifly_console.lib import embedded
 from notifly_console.run import leftovers
 from tests.integrations.sandbox.solapi_asker import SolapiAsker, sms
 
-pytestmark = pytest.mark.processes
+pytestmark = pytest.mark.starts
 once = pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="the pass on SQLite shows it")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
