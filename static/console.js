@@ -123,6 +123,27 @@
     }
   });
 
+  // ── What one types while an answer is under way stays in its field, though the answer brings the field anew ────────
+  let typed = null; // the last text: whose, what, when
+  let asked = 0; // when the request was sent whose answer is being put in
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    const isText = field.matches("textarea, input:is([type=text], [type=search], [type=number], [type=tel], :not([type]))");
+    typed = isText && field.id ? { id: field.id, value: field.value, at: performance.now() } : null;
+  }, true);
+  document.addEventListener("htmx:beforeSend", (event) => { event.detail.requestConfig.sentAt = performance.now(); });
+  document.addEventListener("htmx:beforeOnLoad", (event) => { asked = event.detail.requestConfig.sentAt || 0; });
+  function keepTyped(event) {
+    const field = typed && typed.at > asked && $(typed.id);
+    if (!field || field.value === typed.value || !event.target.contains(field)) return;
+    field.value = typed.value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    // The browser knows of no change: it was another field that was typed in.
+    field.addEventListener("blur", () => field.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
+  }
+  document.addEventListener("htmx:afterSwap", keepTyped);
+  document.addEventListener("htmx:oobAfterSwap", keepTyped);
+
   // ── Patience: a press that the server could not take is sent again until it is taken ──────────────────────────────
   const PRESSED = "console-pressed";
   const EVERY_MS = 3000;

@@ -16,7 +16,7 @@ from campaigns.audience.plan import Plan
 from campaigns.builder.preview import Shown
 from campaigns.message import limits
 from campaigns.message.check import content_of, warnings
-from campaigns.message.content import AlimtalkContent, Content, FriendtalkContent, TextContent, Variable
+from campaigns.message.content import AlimtalkContent, Content, FriendtalkContent, TextContent, Variable, is_written
 from campaigns.message.personalise import BadVariable
 from campaigns.message.problems import Shown as Problem
 from campaigns.message.problems import at_fields
@@ -37,7 +37,24 @@ class Counter:
     usual: int | None
     worst: int | None
     limit: int
-    unit: str
+    in_bytes: bool = True
+    """Else in characters."""
+    is_empty: bool = False
+    """Nothing is written yet."""
+
+    @property
+    def limit_words(self) -> str:
+        """The limit with its unit."""
+        return self._words(self.limit)
+
+    @property
+    def shown_words(self) -> str:
+        """What the meter shows, with its unit."""
+        return self._words(self.shown)
+
+    def _words(self, number: int) -> str:
+        pattern = _("%(n)s바이트") if self.in_bytes else _("%(n)s자")
+        return pattern % {"n": f"{number:,}"}
 
     @property
     def shown(self) -> int:
@@ -130,7 +147,7 @@ def measured_of(
     if isinstance(content, AlimtalkContent):
         found.variables = [f"alimtalk.variables.{at}" for at in range(len(content.variables))]
     worst = None
-    if plan is not None:
+    if plan is not None and is_written(content):
         try:
             found.estimate = estimate or price.estimate(campaign, plan)
             worst = found.estimate.measured
@@ -138,7 +155,7 @@ def measured_of(
             pass  # Said at its field.
     _count(found, content, worst, shown)
     people = reverse("campaigns:people", args=[campaign.project_id, campaign.pk])
-    if worst is not None:
+    if worst is not None and is_written(content):
         _tell(found, content, worst, people)
     for problem in at_fields(campaign, warnings(content, rules_of(campaign.project))):
         found.note(problem.field, Note(problem.text))
@@ -157,10 +174,12 @@ def _count(found: Measured, content: Content, worst: Worst | None, shown: Shown)
     usual = rendered.length if rendered else None
     if isinstance(content, TextContent):
         limit = limits.SMS_BYTES if content.kind in ("", Kind.SMS) else limits.LMS_BYTES
-        found.counters["text.text"] = Counter(usual, longest, limit, _("바이트"))
+        found.counters["text.text"] = Counter(usual, longest, limit, is_empty=not is_written(content))
         return
     if isinstance(content, FriendtalkContent):
-        found.counters["friendtalk.text"] = Counter(usual, longest, limits.FRIENDTALK_CHARACTERS, _("자"))
+        found.counters["friendtalk.text"] = Counter(
+            usual, longest, limits.FRIENDTALK_CHARACTERS, in_bytes=False, is_empty=not is_written(content)
+        )
     if content.fallback:
         other = worst.fallback if worst else None
         limit = limits.LMS_BYTES if content.fallback.kind == Kind.LMS else limits.SMS_BYTES
@@ -168,7 +187,7 @@ def _count(found: Measured, content: Content, worst: Worst | None, shown: Shown)
             rendered.fallback_length if rendered and rendered.fallback else None,
             other.longest_bytes if other and other.longest_id is not None else None,
             limit,
-            _("바이트"),
+            is_empty=_lacks_fallback(content),
         )
 
 
@@ -182,10 +201,16 @@ def _tell(found: Measured, content: Content, worst: Worst, people: str) -> None:
             field_name = "alimtalk.template"
     for note in _notes(worst, people, grows=grows, prefix=""):
         found.note(field_name, note)
-    if not isinstance(content, TextContent) and content.fallback and worst.fallback:
+    if not isinstance(content, TextContent) and content.fallback and worst.fallback and not _lacks_fallback(content):
         grows = content.fallback.kind == Kind.SMS
         for note in _notes(worst.fallback, people, grows=grows, prefix="fallback-"):
             found.note(f"{content.channel}.fallback.text", note)
+
+
+def _lacks_fallback(content: Content) -> bool:
+    """Whether the text that goes out instead is still to be written."""
+    fallback = None if isinstance(content, TextContent) else content.fallback
+    return fallback is not None and fallback.is_own and not fallback.text.strip()
 
 
 def _notes(worst: Worst, people: str, *, grows: bool, prefix: str) -> Iterator[Note]:

@@ -15,6 +15,7 @@ from campaigns.audience.measure import measure
 from campaigns.audience.plan import Plan
 from campaigns.audience.uploads import rows_at
 from campaigns.message.check import AlimtalkContent, Content, content_of
+from campaigns.message.content import is_written
 from campaigns.message.personalise import BadVariable, used_fields
 from campaigns.message.render import Left, Rendered, render
 from campaigns.models import AudienceKind, Campaign, Rules, Upload
@@ -122,7 +123,8 @@ def read_by(reader: Reader | None, content: Content, rules: Rules, listing: List
     except BadVariable as error:
         return Shown(problem=error.text, **common)
     if isinstance(rendered, Left):
-        return Shown(left=str(rendered.reason.label), **common) if reader else Shown(**common)
+        is_told = reader is not None and is_written(content)
+        return Shown(left=str(rendered.reason.label), **common) if is_told else Shown(**common)
     return Shown(rendered=rendered, **common)
 
 

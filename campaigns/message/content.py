@@ -369,6 +369,11 @@ def content_of(channel: str, json: Any) -> Content:
     return _SHAPES[channel].read(json)
 
 
+def is_written(content: Content) -> bool:
+    """Whether there is anything to say yet: an empty text isn't one without values."""
+    return bool((content.template_text if isinstance(content, AlimtalkContent) else content.text).strip())
+
+
 def is_ad(content: Content) -> bool:
     """Whether the law's rules for advertising apply. 친구톡 always is an ad, 알림톡 never; a text message whose author
     hasn't said is treated as one."""

@@ -49,6 +49,24 @@ def test_a_friendtalk_counts_characters(town: Any, sign_in: Any) -> None:
     assert "/ 1,300자" in sign_in("marketer").get(at(town.made(**form))).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"text.text": " "}, "<b>0</b> / 90바이트"),
+        ({"channel": "friendtalk", "message_of": "friendtalk", "friendtalk.text": ""}, "<b>0</b> / 1,300자"),
+        ({"channel": "alimtalk", "message_of": "alimtalk", "alimtalk.template": ""}, ""),
+    ],
+    ids=["text", "friendtalk", "alimtalk"],
+)
+def test_of_what_is_not_written_yet_nobody_lacks_a_value(town: Any, sign_in: Any, form: Any, said: str) -> None:
+    one, client = town.made(**{"text.is_ad": "no"} | form), sign_in("marketer")
+    page = client.get(at(one)).content.decode()
+    assert said in page
+    assert said in measured(client, one)
+    for words in ("변수에 넣을 값 없음", "명은 받지 못합니다", "예상 비용", "이 사람에게는 보내지 않습니다"):
+        assert words not in page, words
+
+
 # -- Who gets something else ------------------------------------------------------------------------------------------
 def test_who_grows_beyond_an_sms_is_counted_and_shown(town: Any, sign_in: Any) -> None:
     text = '{{ user["name"] }}님 ' + "가" * 38  # 76 bytes and a name: only the longest name is too much

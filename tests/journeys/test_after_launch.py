@@ -181,3 +181,19 @@ def test_a_persons_page_loads_what_they_were_sent(town: Any, browse: Any) -> Non
     expect(page.locator("#opt-out")).to_contain_text("없음")
     page.goto(f"/projects/{town.project.hex}/cohorts/mixpanel_2785620/")
     expect(page.get_by_role("link", name="11월 VIP 재구매")).to_be_visible()
+
+
+def test_what_is_typed_while_a_search_is_answered_stays(town: Any, browse: Any) -> None:
+    page = browse("marketer", town.path)
+    held: list[Any] = []
+    page.route("**/search", lambda route: held.append(route))
+    field = page.get_by_label("전화번호 또는 사용자 ID")
+    field.fill("user")
+    with page.expect_request("**/search"):
+        field.press("Enter")
+    page.keyboard.type("_0000003")
+    assert held, "the answer is still to come"
+    held[0].continue_()
+    expect(page.locator("#who")).to_contain_text("이 회차에는 없습니다")
+    expect(field).to_have_value("user_0000003")
+    expect(field).to_be_focused()
