@@ -7,7 +7,7 @@ from zlib import crc32
 
 from campaigns.audience import optouts
 from campaigns.message.content import Content, is_ad
-from campaigns.models import Night, Rules, Run, RunKind, SkipReason
+from campaigns.models import Night, Rules, Run, RunKind, SkipReason, Upload
 from campaigns.sending import schedule
 from campaigns.sending.arrows import Taken
 from cohorts.models import Profile
@@ -27,6 +27,8 @@ class Recheck:
         self._run = run
         self._is_ad = is_ad(content)
         self._kind = _KIND_BY_CHANNEL[Channel(run.channel)]
+        # A file that doesn't say who consented was judged by the profiles with its numbers.
+        self._asks_by_number = self._is_ad and _says_nothing_of_consent(run)
         self._drops = rules.night == Night.DROP or run.kind == RunKind.TEST
 
     def closed_until(self, now: datetime) -> datetime | None:
@@ -54,12 +56,13 @@ class Recheck:
             )
         }
         refused = self._refused(people)
+        agreed = self._agreed([person.phone for person in people if person.profile_id is None])
         closed = {
             consent: self._closed(night_consent=consent, now=now, at_last=at_last) is not None
             for consent in (True, False)
         }
         for person in people:
-            marketing, night = known.get(person.profile_id or 0, (person.profile_id is None, False))
+            marketing, night = known.get(person.profile_id or 0, (agreed is None or person.phone in agreed, False))
             if person.profile_id is not None and person.profile_id not in known:
                 left[person.id] = SkipReason.GONE
             elif person.phone in refused:
@@ -82,6 +85,15 @@ class Recheck:
         refused = self._refused(people)
         return {person.id: SkipReason.OPTED_OUT for person in people if person.phone in refused}
 
+    def _agreed(self, phones: Sequence[str]) -> set[str] | None:
+        """Which of these numbers of a file consent to advertising by the project's profiles; None where nobody is
+        asked."""
+        if not self._asks_by_number:
+            return None
+        # The project is looked at here: where the table has no statistics yet, its index would be taken instead.
+        found = Profile.objects.filter(phone__in=phones, marketing_consent=True).values_list("phone", "project_id")
+        return {phone for phone, project_id in found if phone and project_id == self._run.project_id}
+
     def _refused(self, people: Sequence[Taken]) -> set[str]:
         if not self._is_ad:
             return set()
@@ -92,3 +104,7 @@ class Recheck:
 
     def _spread(self, until: datetime) -> datetime:
         return until + timedelta(seconds=crc32(str(self._run.pk).encode()) % SPREAD_SECONDS)
+
+
+def _says_nothing_of_consent(run: Run) -> bool:
+    return run.upload_id is not None and Upload.objects.filter(pk=run.upload_id, consented=None).exists()

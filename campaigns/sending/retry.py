@@ -41,6 +41,7 @@ def retry_failures(run: Run, *, by: Any, request: HttpRequest | None = None) -> 
             retry_of=run,
             snapshot_id=run.snapshot_id,
             snapshot_number=run.snapshot_number,
+            upload_id=run.upload_id,
         )
         size = _copy(run, made)
         if size == 0:

@@ -1,11 +1,13 @@
 """THE send: batches into a provider's hands, and everything that may go wrong on the way."""
 
+import io
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
+from campaigns.audience.uploads import read_csv
 from campaigns.models import (
     Batch,
     BatchState,
@@ -318,6 +320,19 @@ def test_opt_out_consent_and_deletion_count_at_the_last_moment(ad, account, day)
         (R.ACCEPTED, ""),
     ]
     assert set(account.times) == {"+821020000003"}
+
+
+@pytest.mark.parametrize(("column", "sent"), [("", 1), (",marketing_consent", 3)])
+def test_the_consent_of_a_files_rows_counts_at_the_last_moment(ad, account, day, column, sent):
+    """By the profiles with their numbers, as when they were chosen; unless the file itself says who consented."""
+    rows = "".join(f"0102000000{n}{',Y' if column else ''}\n" for n in range(3))
+    upload = read_csv(ad.project, "x.csv", io.BytesIO(f"phone_number{column}\n{rows}".encode()), "")
+    run = sending.run(ad, people=3, upload=upload)
+    factories.profile(ad.project, "stays", phone="+821020000000", marketing_consent=True)
+    factories.profile(ad.project, "withdrew", phone="+821020000001", marketing_consent=False)
+    sending.send(run)
+    reasons = Recipient.objects.filter(run=run, state=R.SKIPPED).values_list("reason", flat=True)
+    assert (len(account.times), list(reasons)) == (sent, ["no_consent"] * (3 - sent))
 
 
 def test_information_asks_for_no_consent(campaign, account, day):
