@@ -255,6 +255,29 @@
     event.preventDefault();
   });
 
+  // ── Typing goes on while an answer is on its way: what was changed since it was asked for outlives it ──────────────
+  const asked = new WeakMap(); // by request: the values of the fields when it left
+  const changed = new WeakMap(); // by request: those that were changed since
+  const fieldsOf = (part) => [...part.querySelectorAll("input[id]:not([type=hidden]), select[id]")];
+  const keeps = (event) => event.detail.target.matches && event.detail.target.matches("[data-keeps-typing]");
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (keeps(event)) asked.set(event.detail.xhr, new Map(fieldsOf(event.detail.target).map((field) => [field.id, field.value])));
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const then = asked.get(event.detail.xhr);
+    if (!then || !keeps(event)) return;
+    const since = fieldsOf(event.detail.target).filter((field) => then.has(field.id) && then.get(field.id) !== field.value);
+    changed.set(event.detail.xhr, new Map(since.map((field) => [field.id, field.value])));
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    for (const [id, value] of changed.get(event.detail.xhr) || []) if ($(id)) $(id).value = value;
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const since = changed.get(event.detail.xhr) || [];
+    changed.delete(event.detail.xhr);
+    for (const [id] of since) if ($(id)) $(id).dispatchEvent(new Event("change", { bubbles: true }));
+  });
+
   // ── Popovers: a choice made in a menu closes it ────────────────────────────────────────────────────────────────────
   document.addEventListener("click", (event) => {
     const menu = event.target.closest(".menu[popover]");

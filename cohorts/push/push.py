@@ -205,6 +205,7 @@ def _change(
     elif cohort.held_id is None:
         Cohort.objects.filter(pk=cohort.pk).update(refreshed_at=now)
     _rename(cohort, session)
+    cohort.refresh_from_db(fields=["current"])
     groups.of_pushed(cohort)
     Cohort.objects.filter(pk=cohort.pk).update(pushed_at=now)
     road.members, road.size, road.complete_at = dumped(after), len(after), now
