@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+from django.db.models import F
 from django.utils import timezone
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -80,6 +81,13 @@ class PushModel(RuleBasedStateMachine):
         """Every complete state that Mixpanel had when it was asked, or sent something."""
         self.number = 0
         self.deaths = 0
+        self.lies = False
+        """Whether something may lie for a worker: pages, or what a dead one left."""
+        self.applied: list[int] = []
+        self.distrusted: list[str] = []
+        self.seen: BitMap | None = None
+        self.is_seen = True
+        """Whether `seen` is what is visible: nothing of the console's has run since."""
 
     def _connect(self) -> None:
         from integrations.models import Connection
@@ -175,13 +183,18 @@ class PushModel(RuleBasedStateMachine):
             fate = plan[min(attempt, len(plan) - 1)]
             if fate == "page lost":
                 continue
-            answer = self.pusher.send(body)
-            assert answer.status_code == 200, answer.content
+            answer = self._post(body)
             assert answer.json()["action"] == json.loads(body)["action"]
             arrived = True
             if fate == "ok":
                 return True, True
         return arrived, False
+
+    def _post(self, body: bytes) -> Any:
+        self.lies, self.is_seen = True, False
+        answer = self.pusher.send(body)
+        assert answer.status_code == 200, answer.content
+        return answer
 
     def _apply(self, action: str, people: BitMap) -> None:
         before = self.believed or BitMap()
@@ -195,14 +208,17 @@ class PushModel(RuleBasedStateMachine):
     # -- The console --------------------------------------------------------------------------------------------------
     def _half_an_hour(self) -> None:
         """Between two runs a session that lacks a page is given up."""
-        for row in PushSession.objects.filter(cohort__project=self.project, state=PushState.GATHERING):
-            old = row.last_page_at - 3 * sessions.ABANDONED_AFTER
-            PushSession.objects.filter(pk=row.pk).update(last_page_at=old)
+        old = F("last_page_at") - 3 * sessions.ABANDONED_AFTER
+        self.lies |= bool(self._gathering().update(last_page_at=old))
         self._drain()
+
+    def _gathering(self) -> Any:
+        return PushSession.objects.filter(cohort__project=self.project, state=PushState.GATHERING)
 
     def _work(self, dies_at: int) -> None:
         """A worker's turn; it dies at the `dies_at`-th of the named points, 0 or beyond the last: it doesn't."""
         passed = 0
+        self.is_seen = False
 
         def reached(_name: str) -> None:
             nonlocal passed
@@ -214,8 +230,9 @@ class PushModel(RuleBasedStateMachine):
         push.reached = pages.reached = reached
         try:
             push.take(self.project.id, COHORT)
-            self.deaths = 0
+            self.deaths, self.lies = 0, False
         except Crash:
+            self.lies = True
             self.deaths += 1  # So many in a row are the page's fault, which is another test.
             long_ago = timezone.now() - 3 * sessions.ABANDONED_AFTER
             PushRoad.objects.filter(cohort__project=self.project).update(lease_until=long_ago)
@@ -223,7 +240,9 @@ class PushModel(RuleBasedStateMachine):
             push.reached = pages.reached = real
 
     def _drain(self) -> None:
-        push.take(self.project.id, COHORT)
+        if self.lies:
+            push.take(self.project.id, COHORT)
+            self.lies = self.is_seen = False
 
     @rule()
     def pull(self) -> None:
@@ -246,7 +265,7 @@ class PushModel(RuleBasedStateMachine):
             self.had.append(members)
             for action, people in self._series(members):
                 for body in self.sync.pages(action, people, session):
-                    assert self.pusher.send(body).status_code == 200
+                    self._post(body)
                 self._apply(action, people)
             if fails:
                 self.is_exact = False
@@ -263,6 +282,7 @@ class PushModel(RuleBasedStateMachine):
         self._drain()
 
     def _pull(self, *, forget: bool = True) -> None:
+        self.is_seen = False
         run = refresh.request(self.project, by="")
         truth = self.truth
         self.had.append(truth)
@@ -275,6 +295,15 @@ class PushModel(RuleBasedStateMachine):
 
     # -- What must hold -----------------------------------------------------------------------------------------------
     def _visible(self) -> BitMap | None:
+        if not self.is_seen:
+            self.seen, self.is_seen = self._look(), True
+            applied = Snapshot.objects.filter(cohort__project=self.project, session__isnull=False)
+            self.applied = list(applied.values_list("session_id", flat=True))
+            roads = PushRoad.objects.filter(cohort__project=self.project).exclude(wants_full_at=None)
+            self.distrusted = list(roads.values_list("wants_full_why", flat=True))
+        return self.seen
+
+    def _look(self) -> BitMap | None:
         cohort = Cohort.objects.filter(project=self.project, source_id=COHORT).select_related("held").first()
         if cohort is None:
             return None
@@ -303,8 +332,6 @@ class PushModel(RuleBasedStateMachine):
 
     @invariant()
     def a_session_is_applied_once_or_never(self) -> None:
-        applied = Snapshot.objects.filter(cohort__project=self.project, session__isnull=False)
-        per_session = list(applied.values_list("session_id", flat=True))
-        assert len(per_session) == len(set(per_session)), per_session
-        roads = PushRoad.objects.filter(cohort__project=self.project).exclude(wants_full_at=None)
-        assert not roads, [road.wants_full_why for road in roads]
+        self._visible()
+        assert len(self.applied) == len(set(self.applied)), self.applied
+        assert not self.distrusted
