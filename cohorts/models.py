@@ -214,6 +214,13 @@ class Snapshot(models.Model):
     def __str__(self) -> str:
         return f"{self.cohort_id}.{self.number}"
 
+    @property
+    def road(self) -> str:
+        """How it came: "pull", "push", "undo"; "" where that was forgotten."""
+        if self.undoes is not None:
+            return "undo"
+        return "push" if self.session_id else "pull" if self.refresh_id else ""
+
 
 class PhoneMoves(models.Model):
     """Whose phone changed in one batch of profiles: what two versions differ by beside their members. A phone belongs

@@ -58,5 +58,6 @@ urlpatterns = [
     path("profiles/search", profile_views.profile_search, name="profile_search"),
     path("profiles/<int:profile_id>/", profile_views.profile, name="profile"),
     path("profiles/<int:profile_id>/contacts", profile_views.reveal, name="reveal"),
+    path("profiles/<int:profile_id>/events", profile_views.profile_events, name="profile_events"),
     path("profiles/<int:profile_id>/cohorts", profile_views.profile_cohorts, name="profile_cohorts"),
 ]

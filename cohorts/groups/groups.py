@@ -7,7 +7,6 @@ asked about itself, so there are no cycles.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -33,8 +32,9 @@ from cohorts.groups.conditions import (
     definition_of,
 )
 from cohorts.membership import loaded
-from cohorts.models import Cohort, GroupNesting, GroupSize, Snapshot, SnapshotState, UserGroup
+from cohorts.models import Cohort, GroupNesting, GroupSize, UserGroup
 from cohorts.people.facets import Facets, facets
+from cohorts.people.history import those_who
 from notifly_console.tenancy.models import Project
 
 
@@ -248,7 +248,8 @@ class _Evaluation:
             given = self._facets.marketing if condition.what == "marketing" else self._facets.night
             return self._or_not(given, condition.given)
         assert isinstance(condition, Synced)
-        return synced(self.project_id, condition)
+        found = those_who(self.project_id, condition.cohort, joined=condition.joined, days=condition.days)
+        return found.people
 
     def _or_not(self, those: BitMap64, is_so: bool) -> BitMap64:
         return those if is_so else self._everybody - those
@@ -263,19 +264,6 @@ def current_members(project_id: UUID, keys: Collection[int]) -> dict[int, BitMap
     if unread or len(found) < len(set(keys)):
         raise NotReady(unread, gone=len(set(keys)) - len(found))
     return {cohort.pk: loaded(cohort.current.members) for cohort in found if cohort.current is not None}
-
-
-def synced(project_id: UUID, condition: Synced) -> BitMap64:
-    """Who joined (or left) the cohort within the condition's days, in whichever version."""
-    since = timezone.now() - timedelta(days=condition.days)
-    column = "joined" if condition.joined else "left"
-    versions = Snapshot.objects.filter(
-        cohort__project_id=project_id,
-        cohort_id=condition.cohort,
-        state=SnapshotState.PUBLISHED,
-        created_at__gte=since,
-    )
-    return reduce(or_, (loaded(one) for one in versions.values_list(column, flat=True)), BitMap64())
 
 
 # -- Statistics -------------------------------------------------------------------------------------------------------

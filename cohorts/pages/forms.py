@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from cohorts.groups.conditions import MOST_DAYS
 from cohorts.versions.compare import SETS
 
 
@@ -16,6 +17,20 @@ class FindForm(forms.Form):
         max_length=255,
         error_messages={"required": _("찾을 사용자 ID, 전화번호 또는 이메일을 입력해 주세요.")},
     )
+
+
+class SyncForm(forms.Form):
+    """유저 리스트 by Partner Sync: who joined or left a cohort in the last days."""
+
+    ACTIONS: tuple[tuple[str, Any], ...] = (("added", _("들어옴 (Added)")), ("removed", _("나감 (Removed)")))
+
+    cohort = forms.CharField(
+        label=_("코호트"),
+        max_length=200,
+        error_messages={"required": _("코호트의 이름이나 ID를 입력해 주세요. 예: mixpanel_2785620")},
+    )
+    action = forms.ChoiceField(label=_("변화"), choices=ACTIONS)
+    days = forms.IntegerField(label=_("최근 며칠"), min_value=1, max_value=MOST_DAYS)
 
 
 class ExportForm(forms.Form):

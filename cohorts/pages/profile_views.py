@@ -7,8 +7,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from cohorts.models import Profile
+from cohorts.pages import sync_filter
 from cohorts.pages.forms import FindForm
-from cohorts.people import lookup
+from cohorts.people import history, lookup
+from cohorts.versions import retain
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
 from notifly_console.lib import email, phone
@@ -21,22 +23,27 @@ KINDS = {"id": _("사용자 ID"), "phone": _("전화번호"), "email": _("이메
 @require_safe
 @project_view(Right.SEE_PROFILES)
 def profile_list(request: HttpRequest, access: Access) -> HttpResponse:
-    """All profiles, the newest first."""
-    before = request.GET.get("before", "")
-    key = int(before) if before.isdecimal() and len(before) < 19 else None
-    context = {"nav": "profiles", "page": lookup.profile_page(access, key), "is_first": key is None, "form": FindForm()}
+    """All profiles, or those who joined or left a cohort lately; the newest first."""
+    key = _key(request.GET.get("before", ""))
+    sync = sync_filter.read(access, request.GET)
+    context = {"nav": "profiles", "is_first": key is None, "form": FindForm(), "sync": sync}
+    if sync.form.errors:
+        return render(request, "cohorts/profiles.html", context, status=422)
+    if sync.choice is None:
+        context["page"] = lookup.profile_page(access, key, sync.among)
     return render(request, "cohorts/profiles.html", context)
 
 
 @require_POST
 @project_view(Right.SEE_PROFILES)
 def profile_search(request: HttpRequest, access: Access) -> HttpResponse:
-    """Profiles by id, phone or e-mail. That somebody searched, and by what, is recorded; the text is not."""
-    form = FindForm(request.POST)
-    context = {"nav": "profiles", "form": form}
-    if not form.is_valid():
+    """Profiles by id, phone or e-mail, among those of the filter if there is one. That somebody searched, and by what,
+    is recorded; the text is not."""
+    form, sync = FindForm(request.POST), sync_filter.read(access, request.POST)
+    context = {"nav": "profiles", "form": form, "sync": sync}
+    if not form.is_valid() or sync.form.errors or sync.choice is not None:
         return render(request, "cohorts/profiles.html", context, status=422)
-    found = lookup.search(access, form.cleaned_data["q"])
+    found = lookup.search(access, form.cleaned_data["q"], sync.among)
     record(
         Action.PROFILES_SEARCHED,
         project_id=access.project.id,
@@ -54,12 +61,13 @@ def profile_search(request: HttpRequest, access: Access) -> HttpResponse:
 def profile(request: HttpRequest, access: Access, profile_id: int) -> HttpResponse:
     """A profile with its properties and the cohorts that it is in; contacts masked."""
     one = access.fetch(Profile, pk=profile_id)
-    return render(request, "cohorts/profile.html", _profile_context(access, one, contacts=None, after=_key(request)))
+    after, before = _key(request.GET.get("after", "")), _key(request.GET.get("events", ""))
+    context = _profile_context(access, one, contacts=None, after=after or 0, before=before)
+    return render(request, "cohorts/profile.html", context)
 
 
-def _key(request: HttpRequest) -> int:
-    after = request.GET.get("after", "")
-    return int(after) if after.isdecimal() and len(after) < 19 else 0
+def _key(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 19 else None
 
 
 @require_POST
@@ -79,7 +87,7 @@ def reveal(request: HttpRequest, access: Access, profile_id: int) -> HttpRespons
 
 
 def _profile_context(
-    access: Access, one: Profile, contacts: lookup.Contacts | None, after: int = 0
+    access: Access, one: Profile, contacts: lookup.Contacts | None, after: int = 0, before: int | None = None
 ) -> dict[str, object]:
     properties = lookup.properties_of(one, masked=contacts is None)
     return {
@@ -94,6 +102,9 @@ def _profile_context(
         "more_properties": properties[PROPERTIES_SHOWN:],
         "properties_count": len(properties),
         "belonging": lookup.belonging(access, one, after),
+        "events": history.events_of(one, before),
+        "events_begin": before is None,
+        "rules": retain.rules_of(access.project.id),
         "form": FindForm(),
     }
 
@@ -103,5 +114,18 @@ def _profile_context(
 def profile_cohorts(request: HttpRequest, access: Access, profile_id: int) -> HttpResponse:
     """The next step of the search for the cohorts that hold a profile."""
     one = access.fetch(Profile, pk=profile_id)
-    context = {"profile": one, "belonging": lookup.belonging(access, one, _key(request)), "is_step": True}
+    context = {
+        "profile": one,
+        "belonging": lookup.belonging(access, one, _key(request.GET.get("after", "")) or 0),
+        "is_step": True,
+    }
     return render(request, "cohorts/_belonging.html", context)
+
+
+@require_safe
+@project_view(Right.SEE_PROFILES)
+def profile_events(request: HttpRequest, access: Access, profile_id: int) -> HttpResponse:
+    """More of a profile's Partner Sync, older than the version (its key) in `before`."""
+    one = access.fetch(Profile, pk=profile_id)
+    context = {"profile": one, "events": history.events_of(one, _key(request.GET.get("before", "")))}
+    return render(request, "cohorts/_sync_more.html", context)

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import F, Func, Q, QuerySet, UUIDField
 from django.utils.translation import gettext as _
+from pyroaring import BitMap64
 
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Profile, Snapshot
@@ -24,6 +25,10 @@ LOOKED_AT = 500
 NAME_PROPERTIES = ("$name", "name", "이름", "$first_name")
 LONG_VALUE = 300
 """Characters of a property's value above which it is folded."""
+NAMED_AT_ONCE = 10_000
+"""Up to so many people are named to the database, for it to search among; of more, a search looks through the first
+LOOKED_THROUGH that fit its text."""
+LOOKED_THROUGH = 5_000
 BYTES_A_STEP = 24_000_000
 """How much membership one request reads at most when it looks for the cohorts of a profile."""
 COHORTS_A_STEP = 2_000
@@ -92,10 +97,14 @@ class ProfilePage:
     before: int | None
 
 
-def profile_page(access: Access, before: int | None) -> ProfilePage:
-    """The page below the key `before`; the first without it. One statement, as fast at the end as at the beginning."""
+def profile_page(access: Access, before: int | None, among: BitMap64 | None = None) -> ProfilePage:
+    """The page below the key `before`; the first without it; of those `among`, or of all. One statement, as fast at the
+    end as at the beginning."""
     profiles = access.all(Profile).only(*_SHOWN).order_by("-id")
-    if before is not None:
+    if among is not None:
+        end = len(among) if before is None else among.rank(before - 1) if before else 0
+        profiles = profiles.filter(pk__in=list(among[max(0, end - PAGE - 1) : end]))
+    elif before is not None:
         profiles = profiles.filter(pk__lt=before)
     rows = [profile_row(profile) for profile in profiles[: PAGE + 1]]
     return ProfilePage(rows[:PAGE], rows[PAGE - 1].key if len(rows) > PAGE else None)
@@ -104,15 +113,18 @@ def profile_page(access: Access, before: int | None) -> ProfilePage:
 # -- The search ------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Search:
-    """What a search found, and by what it looked (`id`, `phone`, `email`)."""
+    """What a search found, and by what it looked (`id`, `phone`, `email`). `is_cut`: it looked only through the first
+    LOOKED_THROUGH whose id begins like that."""
 
     rows: list[ProfileRow]
     kinds: list[str]
     more: bool
+    is_cut: bool = False
 
 
-def search(access: Access, text: str) -> Search:
-    """Profiles whose id begins with `text`, or whose phone or e-mail it is. At most six statements.
+def search(access: Access, text: str, among: BitMap64 | None = None) -> Search:
+    """Profiles whose id begins with `text`, or whose phone or e-mail it is, `among` these or of all. At most nine
+    statements.
 
     Only whoever may see contacts finds them by their beginning: for others each digit more would be an answer to a
     question that masking refuses. That goes for ids that are a phone number or an address, too."""
@@ -120,17 +132,32 @@ def search(access: Access, text: str) -> Search:
     asked = {"id": ("external_id", text), "phone": ("phone", e164_beginning(text))}
     asked["email"] = ("email", text.lower() if "@" in text else "")
     found: dict[int, Profile] = {}
+    is_cut = False
     for kind, (field, value) in asked.items():
         profiles = _by(access, field).only(*_SHOWN)
         # Without an order: to sort all whose id begins alike would take as long as there are of them.
         exact = profiles.filter(**{field: value})[: FOUND_SHOWN + 1] if value else []
-        found |= {profile.pk: profile for profile in exact}
+        found |= {profile.pk: profile for profile in exact if among is None or profile.pk in among}
         if value and (kind == "id" or (by_beginning and not exact)):
-            alike = profiles.filter(beginning(field, value))[: FOUND_SHOWN + 1 if by_beginning else LOOKED_AT]
+            most = FOUND_SHOWN + 1 if by_beginning else LOOKED_AT
+            alike, was_cut = _alike(profiles.filter(beginning(field, value)), most, among)
             found |= {one.pk: one for one in alike if by_beginning or is_findable(one.external_id, text)}
+            is_cut = is_cut or was_cut
     kinds = [kind for kind, (_field, value) in asked.items() if value]
     ordered = sorted(found.values(), key=lambda one: (one.external_id != text, one.external_id))
-    return Search([profile_row(one) for one in ordered[:FOUND_SHOWN]], kinds, more=len(found) > FOUND_SHOWN)
+    shown = [profile_row(one) for one in ordered[:FOUND_SHOWN]]
+    return Search(shown, kinds, more=len(found) > FOUND_SHOWN, is_cut=is_cut)
+
+
+def _alike(profiles: QuerySet[Profile], most: int, among: BitMap64 | None) -> tuple[QuerySet[Profile], bool]:
+    """So many of the profiles at most, and whether there may be more that weren't looked at."""
+    if among is None:
+        return profiles[:most], False
+    if len(among) <= NAMED_AT_ONCE:
+        return profiles.filter(pk__in=list(among))[:most], False
+    keys = BitMap64(profiles.values_list("pk", flat=True)[:LOOKED_THROUGH])
+    here = keys & among
+    return Profile.objects.only(*_SHOWN).filter(pk__in=list(here[:most])), len(keys) == LOOKED_THROUGH
 
 
 def _by(access: Access, field: str) -> QuerySet[Profile]:

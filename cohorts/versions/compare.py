@@ -34,14 +34,6 @@ class Line:
     """The number of the version before it, if that is still kept."""
     is_current: bool
 
-    @property
-    def road(self) -> str:
-        """How it came: "pull", "push", "undo"; "" where that was forgotten."""
-        version = self.version
-        if version.undoes is not None:
-            return "undo"
-        return "push" if version.session_id else "pull" if version.refresh_id else ""
-
 
 def all_of(cohort: Cohort) -> list[Line]:
     """The published versions that are kept, the newest first, without their bitmaps."""

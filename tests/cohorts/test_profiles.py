@@ -209,8 +209,9 @@ def test_a_profile_knows_the_cohorts_that_it_is_in(sunny: Any, sign_in: Any) -> 
     make.snapshot(left, others)
     make.cohort_with(sunny.project, 3, others, "그 밖에")
     html = text_of(sign_in("viewer").get(address(sunny, f"{sunny.sunny.pk}/")))
-    assert "그 안에" in html
-    assert "떠난 곳" not in html
+    belonging = html.split('id="h-cohorts"')[1].split("</section>")[0]
+    assert "그 안에" in belonging
+    assert "떠난 곳" not in belonging
     assert "그 밖에" not in html
 
 
