@@ -173,6 +173,7 @@ def _write(turn: Turn, rows: list[PushPage], sheets: list[intake.Sheet], whole: 
         commit_lazily()
         if rows[0].session.action == PushAction.REMOVE:
             road = PushRoad.objects.get(pk=turn.cohort.pk)
+            roads.begin(road)
             ids, tally = intake.find_leaving(road, turn.project_id, whole, turn.mapping)
         else:
             ids, tally = intake.take_in(turn.project_id, whole, turn.mapping)

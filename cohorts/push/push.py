@@ -149,6 +149,7 @@ def _apply(turn: Turn, session: PushSession) -> None:
     reached("before_apply")
     with turn.claim.transaction(attempts=0):
         road = PushRoad.objects.get(pk=turn.cohort.pk)
+        roads.begin(road)
         if _is_out_of_date(road, session):
             why = "pulled_since" if session.first_seq <= road.pulled_seq else "newer_applied"
             roads.drop(session, PushState.SUPERSEDED, why)

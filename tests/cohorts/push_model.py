@@ -129,7 +129,7 @@ class PushModel(RuleBasedStateMachine):
         """One run of the recurring sync. `pull_before`: the page before which a pull is made, if there are so many."""
         self._half_an_hour()
         if first == "add_members" and self.sync.snapshot is None and self.believed:
-            first = "members"  # The other form is only for a receiver that has nothing.
+            self.is_exact = False  # The other form names no leavers: whoever we have already, stays.
         self.sync.first_action = first
         members = self.truth
         self.had.append(members)

@@ -11,6 +11,7 @@ from cohorts.models import Cohort, Drift, DriftPart, Profile, PushSession, Refre
 from cohorts.pull import refresh
 from cohorts.push import push
 from cohorts.versions import drift
+from cohorts.versions.undo import undo_last
 from integrations.sandbox.accounts import PROJECT
 from tests.integrations.pushing import COHORT, Pusher
 
@@ -42,6 +43,13 @@ class Roads:
         answer = client.post(self.address("refresh"), {"from": "cohort"})
         assert answer.status_code == 302
         run = Refresh.objects.latest("requested_at")
+        refresh.run(run.pk)
+        run.refresh_from_db()
+        assert run.state == "succeeded", run.failure
+
+    def first_pull(self) -> None:
+        """Of the whole project, which is how the cohort becomes known."""
+        run = refresh.request(self.world.project, by="")
         refresh.run(run.pk)
         run.refresh_from_db()
         assert run.state == "succeeded", run.failure
@@ -202,3 +210,56 @@ def test_old_comparisons_go_and_the_last_stays(roads: Roads, sign_in: Any) -> No
     drift.prune()
     assert list(Drift.objects.values_list("pk", flat=True)) == [last.pk]
     assert first.pk != last.pk
+
+
+# -- The first push of a cohort that is pulled already -----------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("action", "people", "left"),
+    [("add_members", [10, 11], set(range(12))), ("remove_members", [8, 9], set(range(8))), ("members", [1], {1})],
+)
+def test_a_first_push_changes_what_was_pulled(
+    roads: Roads, sign_in: Any, action: str, people: list[int], left: set[int]
+) -> None:
+    client = sign_in("owner")
+    roads.first_pull()
+    roads.sync(*people, action=action)
+    cohort = Cohort.objects.select_related("held").get(source_id=COHORT)
+    if action == "members":
+        assert cohort.held is not None, "a whole list of less than half"
+        membership.accept_held(cohort, by="")
+    else:
+        assert cohort.held_id is None
+    assert roads.visible() == {roads.name(one) for one in left}
+    roads.holds(*left)
+    roads.pull(client)
+    assert roads.parts() == {}, "nothing of what was pulled is drift"
+    assert Drift.objects.count() == 1
+
+
+def test_a_first_push_from_before_the_pull_is_older_than_it(roads: Roads) -> None:
+    roads.push(11, action="add_members")
+    roads.first_pull()
+    roads.pusher.work()
+    assert roads.visible() == {roads.name(one) for one in range(10)}
+    assert PushSession.objects.get().why == "pulled_since"
+
+
+def test_a_pull_before_the_first_session_is_complete_compares_nothing(roads: Roads, sign_in: Any) -> None:
+    client = sign_in("owner")
+    roads.first_pull()
+    roads.sync(11, action="add_members", number=1, of=2)
+    roads.pull(client)
+    assert not Drift.objects.exists()
+    assert roads.visible() == {roads.name(one) for one in range(10)}
+
+
+def test_a_first_push_goes_on_from_what_mixpanel_has_and_not_from_what_was_undone(roads: Roads, sign_in: Any) -> None:
+    client = sign_in("owner")
+    roads.first_pull()
+    roads.holds(*range(8))
+    roads.pull(client)
+    cohort = Cohort.objects.get(source_id=COHORT)
+    undo_last(cohort, seen=cohort.current_id or 0, by="")
+    assert len(roads.visible()) == 10
+    roads.sync(11, action="add_members")
+    assert roads.visible() == {roads.name(one) for one in (*range(8), 11)}

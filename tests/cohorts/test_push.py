@@ -634,8 +634,8 @@ def test_versions_keep_what_brought_them(pusher: Pusher, pulled: Any) -> None:
     pulled([1, 2, 3])
     said = [{"mixpanel_distinct_id": pulled.name(number)} for number in (1, 2, 4)]
     pusher.sync(said, project=pulled.project, action="add_members")
-    names = {pulled.name(number) for number in (1, 2, 4)}
-    assert visible() == names, "Mixpanel's first words of a cohort are all of it, whatever was pulled before"
+    names = {pulled.name(number) for number in (1, 2, 3, 4)}
+    assert visible() == names, "who is added comes to those who were pulled"
     first, second = Snapshot.objects.order_by("number")
     assert first.refresh is not None
     assert second.session is not None
