@@ -2,7 +2,8 @@
 
 `PushRoad.members` is what is believed by both. It begins with what the last pull brought, if there was one. A push
 session changes it, a complete pull replaces it with what it found and has the sessions that began after it on top:
-earlier ones are older than what Mixpanel answered, and are out of date. The current version of the cohort is the belief, published (`membership.publish`).
+earlier ones are older than what Mixpanel answered, and are out of date. The current version of the cohort is the
+belief, published (`membership.publish`).
 """
 
 from typing import Any

@@ -55,7 +55,7 @@ def test_joins_and_leaves_of_a_push_are_events_of_the_person(pusher: Pusher, wor
     assert section.count("Added") == 2
     assert section.count("Removed") == 1
     assert f"mixpanel_{COHORT}" in section
-    for words in ("Partner Segment Name", "Partner Segment ID", "CT Source: Mixpanel", "Partner Name: Mixpanel"):
+    for words in ("Partner Segment Name · ID", "CT Source: Mixpanel", "Partner Name: Mixpanel"):
         assert words in section
     assert "최근 30개 버전까지의 기록" in section, "how far back it reaches"
     assert section.count("<time") == 3
