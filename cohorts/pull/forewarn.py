@@ -2,16 +2,20 @@
 
 A pull that would leave nobody of a cohort reachable by phone, where people were, is stopped: more often somebody has
 named another column, or Mixpanel has stopped to send it, than that all have lost their phones. A person may say that it
-is true (`let_them_go`); the next version that is published takes that back.
+is true (`let_them_go`); the next version that is published takes that back. Pushed pages are watched in the same way
+(`cohorts/push/pages.py`): their series then waits for a person.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping as Mapping_
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 
 from cohorts.models import Cohort, Profile, Snapshot
 from cohorts.people.profiles import Mapping, Person
+from integrations.mixpanel.schemas import Row
 from notifly_console.lib import phone
 
 MANY = 20
@@ -21,21 +25,31 @@ MAY_GO = "phones_may_go"
 
 
 class Watch:
-    """Over the batches of one pull, until the first person with a phone comes."""
+    """Over the batches of one pull, or the pages of one pushed series, until the first person with a phone comes."""
 
     def __init__(self, cohort: Cohort, mapping: Mapping, *, reachable: int) -> None:
         """`reachable`: how many with a phone the pull has met so far."""
         self._project_id, self._column = cohort.project_id, mapping.phone_column
         self._is_over = bool(reachable) or not _expects_phones(cohort)
 
+    def need_not_look(self, rows: Iterable[Row]) -> bool:
+        """Whether nothing is to be feared (any more), with these rows as they came. Looks no further than the first
+        phone."""
+        self._is_over = self._is_over or any(not self._reason(row.properties) for row in rows)
+        return self._is_over
+
+    def _reason(self, properties: Mapping_[str, Any]) -> str:
+        return phone.normalise(properties.get(self._column)).reason
+
     def would_lose_all(self, people: Mapping_[str, Person], *, is_all: bool) -> bool:
         """Whether these people take from the cohort whoever could be reached. `is_all`: nobody else comes."""
         if self._is_over:
             return False
-        self._is_over = any(not phone.normalise(one.properties.get(self._column)).reason for one in people.values())
-        return not self._is_over and self._losing(people) >= (1 if is_all else MANY)
+        self._is_over = any(not self._reason(one.properties) for one in people.values())
+        return not self._is_over and self.losing(people) >= (1 if is_all else MANY)
 
-    def _losing(self, people: Mapping_[str, Person]) -> int:
+    def losing(self, people: Mapping_[str, Person]) -> int:
+        """How many of them have a phone by now."""
         mine = Profile.objects.filter(project_id=self._project_id, external_id__in=list(people))
         return mine.filter(phone__isnull=False).count()
 

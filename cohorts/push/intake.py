@@ -20,6 +20,7 @@ from cohorts.people import identity
 from cohorts.people.profiles import Mapping, Reading, added_to, read
 from cohorts.people.tally import Tally
 from cohorts.people.upsert import find, properties_of, upsert
+from cohorts.pull.forewarn import Watch
 from integrations import inbox
 from integrations.mixpanel.schemas import Row
 from integrations.mixpanel.webhook import Unusable, members_of, parse_page
@@ -83,6 +84,17 @@ def take_in(project_id: UUID, sheet: Sheet, mapping: Mapping) -> tuple[BitMap64,
     ids, tally = upsert(project_id, reading, mapping, BitMap64(), timezone.now())
     tally.received = sheet.received
     return ids, tally
+
+
+def phones_lost(watch: Watch, project_id: UUID, sheet: Sheet, mapping: Mapping, *, is_all: bool) -> int:
+    """How many would have no phone any more, where taking these people in leaves one to none of them; else 0.
+    `is_all`: they are the whole cohort."""
+    if watch.need_not_look(sheet.rows):
+        return 0
+    reading = reading_of(sheet, mapping)
+    known = properties_of(project_id, reading.people)
+    people = (added_to(known, reading, mapping) if known else reading).people
+    return watch.losing(people) if watch.would_lose_all(people, is_all=is_all) else 0
 
 
 def find_leaving(road: PushRoad, project_id: UUID, sheet: Sheet, mapping: Mapping) -> tuple[BitMap64, Tally]:

@@ -21,6 +21,7 @@ from cohorts.models import Cohort, PushAction, PushPage, PushRoad, PushSession, 
 from cohorts.people.profiles import Mapping
 from cohorts.people.upsert import commit_lazily
 from cohorts.pull import refresh as refreshing
+from cohorts.pull.forewarn import Watch
 from cohorts.pull.writer import Writer
 from cohorts.push import intake, rehearse, sessions
 from cohorts.push.sessions import OutOfPlace
@@ -119,6 +120,7 @@ class Reading:
         is_long = unread(turn.cohort).count() + new_pages(turn.project_id, turn.cohort.source_id).count()
         self._writer = Writer(aside=is_long >= WORTH_A_THREAD)
         self._written: list[PushPage] = []
+        self._watches: dict[int, Watch] = {}
 
     def go_on(self) -> Step:
         """Reads the next pages of one session, while those before are written; or waits until that is done, so that a
@@ -139,10 +141,29 @@ class Reading:
             return Step.READ
         whole = intake.together(sheets)
         if rows[0].session.action != PushAction.REMOVE:
+            if lost := self._phones_lost(rows, whole):
+                self._writer.finish()
+                self._written = []
+                self._hold(rows[0], lost)
+                return Step.READ
             intake.settle(self._turn.project_id, whole, self._turn.mapping)
         self._writer.do(_write, self._turn, rows, sheets, whole)
         self._written = rows
         return Step.READ
+
+    def _phones_lost(self, rows: list[PushPage], whole: intake.Sheet) -> int:
+        session, mapping = rows[0].session, self._turn.mapping
+        if rehearse.is_confirmed(session, self._turn.project_id, mapping):
+            return 0
+        if session.pk not in self._watches:
+            self._watches[session.pk] = Watch(Cohort.objects.get(pk=session.cohort_id), mapping, reachable=0)
+        is_all = session.action == PushAction.REPLACE and session.pages == len(rows)
+        return intake.phones_lost(self._watches[session.pk], self._turn.project_id, whole, mapping, is_all=is_all)
+
+    def _hold(self, row: PushPage, lost: int) -> None:
+        with self._turn.claim.transaction(attempts=0):
+            rehearse.hold(row.session, row.inbound_id, self._turn.mapping, phones_lost=lost)
+        log.warning("push_would_take_phones", session=row.session_id, people=lost)
 
     def _next(self) -> list[PushPage]:
         """Not more than fit into memory at once, and none of those that are being written."""

@@ -52,6 +52,8 @@ class Report:
     examples: dict[str, list[str]]
     columns: list[str]
     """The names of the properties that came."""
+    phones_lost: int = 0
+    """Of a series that waits for this: how many of its people would have no phone any more."""
 
     @classmethod
     def of(cls, session: PushSession) -> "Report | None":
@@ -62,20 +64,27 @@ class Report:
 # -- Whether to wait --------------------------------------------------------------------------------------------------
 def is_due(session: PushSession, project_id: UUID, mapping: Mapping) -> bool:
     """Whether somebody has to look before this session's people are taken."""
-    if session.pages <= SMALL_PAGES or session.action == PushAction.REMOVE or session.rehearsal:
+    if session.pages <= SMALL_PAGES or session.action == PushAction.REMOVE:
         return False
+    return not is_confirmed(session, project_id, mapping)
+
+
+def is_confirmed(session: PushSession, project_id: UUID, mapping: Mapping) -> bool:
+    """Whether somebody has looked at this session, or at another one with these columns."""
+    if session.rehearsal:
+        return True
     confirmed = Inlet.objects.filter(project_id=project_id).values_list("confirmed_for", flat=True).first()
-    return confirmed != columns_of(mapping)
+    return confirmed == columns_of(mapping)
 
 
-def hold(session: PushSession, page_id: int, mapping: Mapping) -> None:
+def hold(session: PushSession, page_id: int, mapping: Mapping, *, phones_lost: int = 0) -> None:
     """Lets the session wait for a person, with a report on the sample. Its pages are kept meanwhile."""
     page = InboundPage.objects.get(pk=page_id)
     try:
         report = rehearse(page, mapping)
     except CannotOpen:
         return  # Reading the page will find out, and give the session up.
-    session.rehearsal = report.__dict__
+    session.rehearsal = report.__dict__ | {"phones_lost": phones_lost}
     session.state = PushState.AWAITING
     session.save(update_fields=["rehearsal", "state"])
 
