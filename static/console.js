@@ -123,26 +123,36 @@
     }
   });
 
-  // ── What one types while an answer is under way stays in its field, though the answer brings the field anew ────────
-  let typed = null; // the last text: whose, what, when
+  // ── What one gives a field while an answer is under way stays in it, though the answer brings the field anew ───────
+  const given = new Map(); // by the field's id: the value, and when
+  const untold = new Set(); // fields that got theirs back, and that nobody is in: the page hears of it once it has settled
   let asked = 0; // when the request was sent whose answer is being put in
-  document.addEventListener("input", (event) => {
-    const field = event.target;
-    const isText = field.matches("textarea, input:is([type=text], [type=search], [type=number], [type=tel], :not([type]))");
-    typed = isText && field.id ? { id: field.id, value: field.value, at: performance.now() } : null;
+  const GIVEN = "textarea, select, input:is([type=text], [type=search], [type=number], [type=tel], :not([type]))";
+  const tell = (field) => field.dispatchEvent(new Event("change", { bubbles: true }));
+  document.addEventListener("input", ({ target: field }) => {
+    if (field.id && field.matches(GIVEN)) given.set(field.id, { value: field.value, at: performance.now() });
   }, true);
   document.addEventListener("htmx:beforeSend", (event) => { event.detail.requestConfig.sentAt = performance.now(); });
   document.addEventListener("htmx:beforeOnLoad", (event) => { asked = event.detail.requestConfig.sentAt || 0; });
-  function keepTyped(event) {
-    const field = typed && typed.at > asked && $(typed.id);
-    if (!field || field.value === typed.value || !event.target.contains(field)) return;
-    field.value = typed.value;
-    field.dispatchEvent(new Event("input", { bubbles: true }));
-    // The browser knows of no change: it was another field that was typed in.
-    field.addEventListener("blur", () => field.dispatchEvent(new Event("change", { bubbles: true })), { once: true });
+  function keepGiven(event) {
+    for (const [id, { value, at }] of given) {
+      if (at <= asked) { given.delete(id); continue; }
+      const field = $(id);
+      if (!field || field.value === value || !event.target.contains(field)) continue;
+      field.value = value;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      // The browser knows of no change: it was another field that was typed in.
+      if (field === document.activeElement) field.addEventListener("blur", () => tell(field), { once: true });
+      else untold.add(field);
+    }
   }
-  document.addEventListener("htmx:afterSwap", keepTyped);
-  document.addEventListener("htmx:oobAfterSwap", keepTyped);
+  document.addEventListener("htmx:afterSwap", keepGiven);
+  document.addEventListener("htmx:oobAfterSwap", keepGiven);
+  document.addEventListener("htmx:afterSettle", () => {
+    const fields = [...untold];
+    untold.clear();
+    fields.forEach(tell);
+  });
 
   // ── Patience: a press that the server could not take is sent again until it is taken ──────────────────────────────
   const PRESSED = "console-pressed";
@@ -253,29 +263,6 @@
     const next = items[(items.indexOf(document.activeElement) + step + items.length) % items.length];
     if (next) next.focus();
     event.preventDefault();
-  });
-
-  // ── Typing goes on while an answer is on its way: what was changed since it was asked for outlives it ──────────────
-  const asked = new WeakMap(); // by request: the values of the fields when it left
-  const changed = new WeakMap(); // by request: those that were changed since
-  const fieldsOf = (part) => [...part.querySelectorAll("input[id]:not([type=hidden]), select[id]")];
-  const keeps = (event) => event.detail.target.matches && event.detail.target.matches("[data-keeps-typing]");
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (keeps(event)) asked.set(event.detail.xhr, new Map(fieldsOf(event.detail.target).map((field) => [field.id, field.value])));
-  });
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const then = asked.get(event.detail.xhr);
-    if (!then || !keeps(event)) return;
-    const since = fieldsOf(event.detail.target).filter((field) => then.has(field.id) && then.get(field.id) !== field.value);
-    changed.set(event.detail.xhr, new Map(since.map((field) => [field.id, field.value])));
-  });
-  document.addEventListener("htmx:afterSwap", (event) => {
-    for (const [id, value] of changed.get(event.detail.xhr) || []) if ($(id)) $(id).value = value;
-  });
-  document.addEventListener("htmx:afterSettle", (event) => {
-    const since = changed.get(event.detail.xhr) || [];
-    changed.delete(event.detail.xhr);
-    for (const [id] of since) if ($(id)) $(id).dispatchEvent(new Event("change", { bubbles: true }));
   });
 
   // ── Popovers: a choice made in a menu closes it ────────────────────────────────────────────────────────────────────
