@@ -21,6 +21,7 @@ WORDS: dict[str, Promise] = {
     "resumed": _("다시 시작했습니다"),
     "braked": _("스스로 멈췄습니다: %(reason)s"),
     "cancelled": _("%(number)s회차 발송을 취소했습니다"),
+    "renewed": _("%(number)s회차는 아무에게도 보내기 전에 메시지를 고쳐, 새 회차로 다시 시작했습니다"),
     "ended": _("캠페인을 종료했습니다"),
     "over": _("보낼 것이 더 없어 종료되었습니다"),
     "retried": _("일시적으로 실패한 %(size)s명에게 다시 보냅니다"),

@@ -28,7 +28,7 @@ from campaigns.models import (
     RunState,
 )
 from campaigns.sending import delivery, finish, freeze, history
-from campaigns.sending.readiness import readiness_of
+from campaigns.sending.readiness import outdated_runs, readiness_of
 from campaigns.sending.schedule import When, next_run, timing_of
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
@@ -66,7 +66,9 @@ def launch(
     current = _fetch(campaign.pk)
     if not current.is_editable:
         return current
-    problems = [] if _goes_on(current) else readiness_of(current, expected_size=expected_size, now=now).problems
+    outdated = outdated_runs(current)
+    goes_on = not outdated and _goes_on(current)
+    problems = [] if goes_on else readiness_of(current, expected_size=expected_size, now=now).problems
     if problems:
         raise CannotLaunch(problems)
     with transaction.atomic():
@@ -75,6 +77,7 @@ def launch(
             if not found.is_editable:
                 return found
             raise CannotLaunch([_conflict()])
+        _renew(current, outdated, by, now)
         _begin(current, by, now)
         what = "launched" if current.state == CampaignState.DRAFT else "resumed"
         action = Action.CAMPAIGN_LAUNCHED if what == "launched" else Action.CAMPAIGN_RESUMED
@@ -94,6 +97,19 @@ def _goes_on(campaign: Campaign) -> bool:
     return live and not timing_of(campaign.timing).repeats
 
 
+def _renew(campaign: Campaign, outdated: Sequence[Run], by: Any, now: datetime) -> None:
+    """Lets runs that nobody has got anything of take the edited message: one whose people aren't chosen yet as it is,
+    one that was frozen in another run."""
+    chosen = [run for run in outdated if run.size is not None or run.funnel]
+    for run in outdated:
+        if run not in chosen:
+            _live(campaign).filter(pk=run.pk).update(channel=campaign.channel, message=campaign.message)
+        elif _cancel(run):
+            history.note(campaign, "renewed", run=run, by=_who(by))
+    if chosen:
+        make_run(campaign, now, by=_who(by))
+
+
 def _activate(campaign: Campaign, seen_version: int, by: Any, now: datetime) -> bool:
     timing = timing_of(campaign.timing)
     waiting = Campaign.objects.filter(pk=campaign.pk, state=campaign.state, version=seen_version)
@@ -110,7 +126,7 @@ def _activate(campaign: Campaign, seen_version: int, by: Any, now: datetime) -> 
 
 def _begin(campaign: Campaign, by: Any, now: datetime) -> None:
     """Lets a run that was stopped go on; makes one where the campaign goes out now and has none."""
-    stopped = list(_live(campaign))
+    stopped = list(_live(campaign))  # With what `_renew` has just made: it doesn't mind being woken twice.
     _live(campaign).update(
         watched_from=Now(), not_before=None, waiting_for="", troubles=0, attempts=0, lease_until=None,
         fence=F("fence") + 1,

@@ -16,7 +16,17 @@ from campaigns.message.check import check
 from campaigns.message.content import content_of
 from campaigns.message.facts import facts_of
 from campaigns.message.validate import Problem
-from campaigns.models import AudienceKind, Campaign, Freshness
+from campaigns.models import (
+    RUN_LIVE,
+    AudienceKind,
+    Batch,
+    BatchState,
+    Campaign,
+    CampaignState,
+    Freshness,
+    Run,
+    RunKind,
+)
 from campaigns.rules import rules_of
 from campaigns.sending import schedule
 from campaigns.sending.schedule import When, timing_of
@@ -52,7 +62,11 @@ def readiness_of(
     now = now or timezone.now()
     found = [*_basics(campaign)]
     timing = timing_of(campaign.timing)
-    found += schedule.check(timing, now, campaign.project.zone)
+    stopped = _stopped_runs(campaign)
+    # One that was stopped goes on now, though its moment has passed.
+    late = {"past"} if stopped else set()
+    found += [one for one in schedule.check(timing, now, campaign.project.zone) if one.code not in late]
+    found += _gone_out(campaign)
     if campaign.channel not in Channel.values:
         return Readiness(found)
     found += _sender(campaign)
@@ -65,6 +79,33 @@ def readiness_of(
         return Readiness(found, made)
     price = estimate(campaign, made)
     return Readiness([*found, *_price(price, timing.kind == When.NOW)], made, price)
+
+
+def _stopped_runs(campaign: Campaign) -> list[Run]:
+    """Runs that go on when the inactive campaign is started again."""
+    if campaign.state != CampaignState.INACTIVE:
+        return []
+    live = Run.objects.filter(campaign=campaign, kind=RunKind.REGULAR, state__in=RUN_LIVE)
+    return list(live.defer("chosen"))
+
+
+def outdated_runs(campaign: Campaign) -> list[Run]:
+    """Those of them that were stopped with another message than the campaign has by now."""
+    return [
+        one for one in _stopped_runs(campaign) if (one.channel, one.message) != (campaign.channel, campaign.message)
+    ]
+
+
+def _gone_out(campaign: Campaign) -> list[Problem]:
+    """A run that somebody has got already keeps its message: they have read it."""
+    gone = (BatchState.TRIED, BatchState.SENT, BatchState.UNKNOWN, BatchState.CLOSED)
+    if not Batch.objects.filter(run__in=outdated_runs(campaign), state__in=gone).exists():
+        return []
+    text = _(
+        "이미 일부에게 보낸 회차가 남아 있어 메시지를 바꿀 수 없습니다. 메시지를 되돌려 이어서 보내거나, 그 회차의 "
+        "남은 발송을 취소한 뒤 복제해서 새로 보내 주세요."
+    )
+    return [Problem("template" if campaign.channel == Channel.ALIMTALK else "text", "run_has_gone_out", text)]
 
 
 def _basics(campaign: Campaign) -> list[Problem]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection, connections
+from django.db.models import F
 from django.utils import timezone
 
 from campaigns.audience.plan import plan
@@ -460,6 +461,55 @@ def test_pause_and_start_again(queued, by):
     assert events(campaign) == ["launched", "paused", "resumed", "frozen"]
     assert Entry.objects.filter(action__in=[Action.CAMPAIGN_PAUSED, Action.CAMPAIGN_RESUMED]).count() == 2
     assert Run.objects.count() == 1
+
+
+def edited(campaign, text="고친 안내입니다."):
+    Campaign.objects.filter(pk=campaign.pk).update(message=sending.TEXT | {"text": text}, version=F("version") + 1)
+    return Campaign.objects.get(pk=campaign.pk)
+
+
+def test_what_was_edited_before_people_were_chosen_goes_out_as_edited(queued, by, account):
+    launch.pause(queued.campaign, by=by)
+    launch.resume(edited(queued.campaign), by=by)
+    settle(prepared(queued))
+    assert {one.text for one in account.ledger} == {"고친 안내입니다."}
+    assert (len(account.ledger), Run.objects.count()) == (5, 1)
+
+
+def test_what_was_edited_before_anybody_got_it_is_a_run_of_its_own(queued, by, account):
+    run = prepared(queued)
+    account.fail("dispatch", Stopped("sender_unregistered"))
+    sending.send(run)
+    assert Campaign.objects.get().brake == "sender_unregistered"
+    launch.resume(edited(run.campaign), by=by)
+    made = Run.objects.exclude(pk=run.pk).get()
+    run.refresh_from_db()
+    assert run.state == RunState.CANCELLED
+    finish.tidy(run.pk)
+    settle(run)
+    settle(prepared(made))
+    assert {one.text for one in account.ledger} == {"고친 안내입니다."}
+    assert set(account.times.values()) == {1}
+    assert (sending.counts(run), sending.counts(made)) == ({R.SKIPPED: 5}, {R.DELIVERED: 5})
+    assert "renewed" in events(run.campaign)
+    assert Campaign.objects.get().state == CampaignState.ENDED
+
+
+def test_a_run_that_somebody_got_keeps_its_message(queued, by, account, settings):
+    settings.SENDING_BATCH = 2
+    run = prepared(queued)
+    account.before = lambda step: step == "dispatch" and launch.pause(run.campaign, by=by)
+    sending.send(run)
+    account.before = None
+    assert 0 < len(account.ledger) < 5
+    with pytest.raises(CannotLaunch) as error:
+        launch.resume(edited(run.campaign), by=by)
+    assert codes(error) == ["run_has_gone_out"]
+    assert Campaign.objects.get().state == CampaignState.INACTIVE
+    launch.resume(edited(run.campaign, sending.TEXT["text"]), by=by)
+    settle(run)
+    assert {one.text for one in account.ledger} == {sending.TEXT["text"]}
+    assert set(account.times.values()) == {1}
 
 
 def test_cancelling_leaves_out_who_waits_and_keeps_what_was_handed_over(queued, by, account):

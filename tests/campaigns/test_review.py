@@ -8,6 +8,8 @@ from campaigns.models import Campaign, CampaignState, Recipient, Run, RunKind
 from integrations.messaging import TemplateStatus
 from integrations.models import SenderListing
 from notifly_console.audit.models import Entry
+from tests import factories as make
+from tests.campaigns import sending
 from tests.campaigns.test_builder import at, saved
 from tests.campaigns.test_drafts import FORM, HTMX
 
@@ -216,3 +218,28 @@ def test_a_template_that_was_taken_back_stops_the_launch(town: Any, sign_in: Any
     kept.save()
     page = sign_in("marketer").get(at(one, "review")).content.decode()
     assert "‘차단’ 상태의 템플릿은 보낼 수 없습니다." in page
+
+
+# -- A stopped campaign that was edited -------------------------------------------------------------------------------
+@pytest.mark.parametrize("batch", ["returned", "sent"])
+def test_an_edit_of_what_was_stopped_says_whether_it_can_still_be(
+    town: Any, sign_in: Any, batch: str, account: Any
+) -> None:
+    one = town.made()
+    # Its moment has passed, and it was stopped before, or after, somebody had got it.
+    late = one.timing | {"date": "2026-06-30"}
+    Campaign.objects.filter(pk=one.pk).update(
+        state=CampaignState.INACTIVE, launched_at=make.hours_ago(1), timing=late, brake="content"
+    )
+    run = sending.run(
+        Campaign.objects.get(pk=one.pk), people=3, message=one.message | {"text": "그때"}, due_at=make.hours_ago(1)
+    )
+    sending.batch(run, batch)
+    client = sign_in("marketer")
+    page = client.get(at(one, "review")).content.decode()
+    assert ("이미 일부에게 보낸 회차가 남아 있어" in page) == (batch == "sent")
+    assert ("이대로는 시작할 수 없습니다" in page) == (batch == "sent")
+    version = Campaign.objects.get(pk=one.pk).version
+    answer = client.post(at(one, "launch"), {"version": version, "size": "5"})
+    assert answer.status_code == (422 if batch == "sent" else 302)
+    assert Run.objects.filter(campaign=one).count() == (1 if batch == "sent" else 2)
