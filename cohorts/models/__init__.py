@@ -1,0 +1,68 @@
+"""Who the people are: profiles, the cohorts they are in, and the refreshes that brought them."""
+
+from cohorts.models.cohorts import LARGEST_FIRST, UNUSUAL, Cohort, Snapshot, SnapshotState
+from cohorts.models.groups import GroupNesting, GroupSize, UserGroup
+from cohorts.models.people import Alias, FacetChunk, PhoneMoves, Profile
+from cohorts.models.pushes import (
+    OPEN_SESSIONS,
+    Drift,
+    DriftKind,
+    DriftPart,
+    PushAction,
+    PushPage,
+    PushRoad,
+    PushSession,
+    PushState,
+    Road,
+)
+from cohorts.models.refreshes import (
+    LIVE,
+    Batch,
+    CohortRhythm,
+    CohortRules,
+    Every,
+    Pull,
+    PullState,
+    Refresh,
+    RefreshState,
+    Rhythm,
+    Tick,
+    Why,
+)
+
+__all__ = [
+    "LARGEST_FIRST",
+    "LIVE",
+    "OPEN_SESSIONS",
+    "UNUSUAL",
+    "Alias",
+    "Batch",
+    "Cohort",
+    "CohortRhythm",
+    "CohortRules",
+    "Drift",
+    "DriftKind",
+    "DriftPart",
+    "Every",
+    "FacetChunk",
+    "GroupNesting",
+    "GroupSize",
+    "PhoneMoves",
+    "Profile",
+    "Pull",
+    "PullState",
+    "PushAction",
+    "PushPage",
+    "PushRoad",
+    "PushSession",
+    "PushState",
+    "Refresh",
+    "RefreshState",
+    "Rhythm",
+    "Road",
+    "Snapshot",
+    "SnapshotState",
+    "Tick",
+    "UserGroup",
+    "Why",
+]
