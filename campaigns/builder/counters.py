@@ -20,7 +20,7 @@ from campaigns.message.content import AlimtalkContent, Content, FriendtalkConten
 from campaigns.message.personalise import BadVariable
 from campaigns.message.problems import Shown as Problem
 from campaigns.message.problems import at_fields
-from campaigns.message.render import Left, Worst, render
+from campaigns.message.render import ALTERED, Left, Worst, render
 from campaigns.models import Campaign, Rules, SkipReason
 from campaigns.rules import rules_of
 from integrations.messaging import Channel, Kind
@@ -229,7 +229,7 @@ def _notes(worst: Worst, people: str, *, grows: bool, prefix: str) -> Iterator[N
         yield Note(words % {"n": f"{count:,}"}, people=f"{people}?{urlencode({'becomes': f'{prefix}{reason.value}'})}")
     if worst.altered:
         words = _("%(n)s명은 값에 보낼 수 없는 글자가 있어 비슷한 글자로 바꿔 보냅니다")
-        yield Note(words % {"n": f"{worst.altered:,}"})
+        yield Note(words % {"n": f"{worst.altered:,}"}, people=f"{people}?{urlencode({'becomes': prefix + ALTERED})}")
 
 
 def _left_words(reason: SkipReason, *, is_fallback: bool) -> str:

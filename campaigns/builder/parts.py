@@ -23,6 +23,7 @@ from campaigns.builder.reach import plan_of, reach_context
 from campaigns.builder.views import fetch
 from campaigns.message.personalise import BadVariable
 from campaigns.message.problems import live
+from campaigns.message.render import ALTERED
 from campaigns.models import AudienceKind, Campaign, Picture, SkipReason
 from cohorts.pages import choosing
 from integrations import senders
@@ -133,8 +134,11 @@ def _changed(request: Any, access: Access, campaign: Campaign, plan: Plan, becom
     key = becomes.removeprefix("fallback-")
     if kept is None or key not in kept.ids:
         raise Http404
-    ids = kept.ids[key]  # type: ignore[index]  # both are text
-    label = _("LMS로 바뀌는 수신자") if key == Kind.LMS else str(SkipReason(key).label)
+    ids = kept.ids[key]
+    labels = {Kind.LMS: _("LMS로 바뀌는 수신자"), ALTERED: _("값의 글자를 바꿔 보내는 수신자")}
+    label = labels.get(key) or dict(SkipReason.choices).get(key)
+    if label is None:
+        raise Http404
     some = replace(plan, at_step={"some": ids})
     context = _paged(request, some, "some", "", len(ids)) | {
         "campaign": campaign,

@@ -99,6 +99,9 @@ def message_for(
 
 
 # -- The worst real recipient -----------------------------------------------------------------------------------------
+ALTERED = "altered"
+
+
 @dataclass(frozen=True, slots=True)
 class Worst:
     """What an audience makes of a message. `by_kind` and `left` add up to all of it."""
@@ -109,8 +112,8 @@ class Worst:
     """How long: bytes of a text message, characters of a Kakao one."""
     by_kind: Mapping[Kind, int]
     left: Mapping[SkipReason, int]
-    ids: Mapping[Kind | SkipReason, Any]
-    """Whose of each: a list, or a set of profiles or rows where whoever asked made it one."""
+    ids: Mapping[str, Any]
+    """Whose of each Kind, SkipReason and ALTERED: a list, or a set where whoever asked made it one."""
     altered: int = 0
     """Of how many a value had characters that had to be replaced."""
     fallback: "Worst | None" = None
@@ -123,7 +126,7 @@ class _Count:
         self.longest = 0
         self.by_kind: Counter[Kind] = Counter()
         self.left: Counter[SkipReason] = Counter()
-        self.ids: dict[Kind | SkipReason, list[Any]] = {}
+        self.ids: dict[str, list[Any]] = {}
         self.altered = 0
 
     def add(self, id_: Any, count: int, kind: Kind, length: int) -> None:
@@ -160,6 +163,7 @@ def worst(
         own.add(id_, count, rendered.kind, rendered.length)
         if rendered.is_altered:
             own.altered += count
+            own.ids.setdefault(ALTERED, []).append(id_)
         if rendered.fallback:
             other.add(id_, count, rendered.fallback.kind, rendered.fallback_length)
         elif rendered.fallback_left:

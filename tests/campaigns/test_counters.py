@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from campaigns.models import Rules
+from cohorts.models import Profile
 from integrations.models import SenderListing
 from tests.campaigns.test_builder import DIALOG, at, file
 from tests.campaigns.test_drafts import FORM, HTMX
@@ -179,6 +180,18 @@ def test_the_same_for_a_file(town: Any, sign_in: Any) -> None:
     assert "이도현과 오래된 친구들님" in longest
     names = client.get(at(one, "edit/variable"), headers=DIALOG).content.decode()
     assert 'data-value="이름"' in names
+
+
+def test_whose_value_is_changed_on_its_way_can_be_looked_at(town: Any, sign_in: Any) -> None:
+    Profile.objects.filter(external_id="user_4").update(properties={"name": "정하은🌸", "$name": "정하은🌸"})
+    one = town.made(**{"text.is_ad": "no", "text.text": '{{ user["name"] }}님'})
+    client = sign_in("marketer")
+    assert "1명은 값에 보낼 수 없는 글자가 있어" in measured(client, one)
+    dialog = client.get(at(one, "people"), {"becomes": "altered"}, headers=DIALOG).content.decode()
+    assert "값의 글자를 바꿔 보내는 수신자 1명" in dialog
+    assert "정하은🌸" in dialog
+    assert client.get(at(one, "people"), {"becomes": "friendtalk"}, headers=DIALOG).status_code == 404
+    assert client.get(at(one, "people"), {"becomes": "sms"}, headers=DIALOG).status_code == 404
 
 
 # -- Of very many -----------------------------------------------------------------------------------------------------
