@@ -41,7 +41,15 @@ def sentences() -> dict[Message, list[str]]:
                 places = found.setdefault((context, single, plural), [])
                 if (place := str(path.relative_to(ROOT))) not in places:
                     places.append(place)
+    _refuse_both(found)
     return found
+
+
+def _refuse_both(found: dict[Message, list[str]]) -> None:
+    """A catalogue holds a sentence with a plural or without one, not both. Raises SystemExit with where it is said."""
+    for (context, single, plural), places in found.items():
+        if plural is not None and (without := found.get((context, single, None))):
+            raise SystemExit(f"{single!r} has a plural in {', '.join(places)} and none in {', '.join(without)}.")
 
 
 def _files() -> Iterator[Path]:

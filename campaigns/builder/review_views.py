@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from campaigns.audience.funnel import Plan
@@ -66,7 +67,7 @@ def _launch_words(plan: Plan | None, measured: Measured) -> str:
     """What stands on the button: how many, and for how much."""
     if plan is None:
         return ""
-    people = _("%(n)s명") % {"n": f"{plan.funnel.size:,}"}
+    people = ngettext("%(n)s명", "%(n)s명", plan.funnel.size) % {"n": f"{plan.funnel.size:,}"}
     estimate = measured.estimate
     if estimate is None or not estimate.is_known:
         return people

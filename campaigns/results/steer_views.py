@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from campaigns.models import RUN_LIVE, Campaign, CampaignState, Run
@@ -77,7 +78,7 @@ def cancel(request: Any, access: Access, campaign_id: UUID, run_number: int) -> 
         title, button = _("카카오로 받지 못한 사람에게 대체 문자를 보내지 않을까요?"), _("대체 문자 취소")
     else:
         title = _("남은 %(n)s명에게 보내지 않을까요?") % {"n": f"{left:,}"}
-        button = _("%(n)s명 발송 취소") % {"n": f"{left:,}"}
+        button = ngettext("%(n)s명 발송 취소", "%(n)s명 발송 취소", left) % {"n": f"{left:,}"}
     text = _("취소한 회차는 다시 시작할 수 없고, 복제해서 새로 보낼 수 있습니다.")
     if handed:
         text = _("이미 넘긴 %(n)s명은 되돌릴 수 없습니다.") % {"n": f"{handed:,}"} + " " + text
@@ -122,9 +123,8 @@ def send_again(request: Any, access: Access, campaign_id: UUID, run_number: int)
              "보낸 만큼 비용이 듭니다.")  # fmt: skip
     address = reverse("campaigns:send_again", args=[access.project.id, one.pk, run_number])
     title = _("실패한 %(n)s명에게 다시 보낼까요?") % {"n": shown}
-    return _ask(
-        request, one, address, title, text, _("실패 재발송 %(n)s명") % {"n": shown}, danger=False, people=people
-    )
+    button = ngettext("실패 재발송 %(n)s명", "실패 재발송 %(n)s명", people) % {"n": shown}
+    return _ask(request, one, address, title, text, button, danger=False, people=people)
 
 
 @require_POST
