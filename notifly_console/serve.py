@@ -28,6 +28,8 @@ WHOLE_SECONDS = 60.0
 """So long may a request gather."""
 MOST_HEAD = 64 * 1024
 MOST_GATHERED = 4 * 1024 * 1024
+LARGEST = 33 * 1024 * 1024
+"""What says that it is larger gets a thread at once, to be refused unread."""
 MOST_HELD = 64 * 1024 * 1024
 """In all that gather: above it, whoever has been gathering longest is let go of."""
 PIECE = 256 * 1024
@@ -37,6 +39,7 @@ SLOWEST = 64 * 1024
 LINGER_SECONDS = 2.0
 
 _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
+_IN_CHUNKS = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.IGNORECASE)
 _WAITS_TO_BE_ASKED = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _OF_MACHINES = re.compile(rb"POST /(mixpanel|solapi)/")
 MOST_WAITING = 16
@@ -93,6 +96,7 @@ class Connection(TConn):
         self.wanted: int | None = None
         """How much is to come before a thread gets it; None while the head isn't there."""
         self.is_machine = False
+        self.is_whole = False
         self.until = time.monotonic() + WHOLE_SECONDS
 
     def gather(self) -> bool:
@@ -130,16 +134,17 @@ class Connection(TConn):
     def _read_head(self) -> None:
         head = bytes(self.came)
         self.is_machine = _OF_MACHINES.match(head) is not None
-        length = _LENGTH.search(head)
-        # Without a length (a body in chunks) a thread reads it; so it does of a large one what goes beyond the limit.
-        self.wanted = len(head) + min(int(length[1]) if length else 0, MOST_GATHERED)
+        declared = _LENGTH.search(head)
+        length = int(declared[1]) if declared else 0
+        # A body in chunks is read by a thread; so is what a large one has beyond the limit.
+        self.wanted = len(head) + (min(length, MOST_GATHERED) if length <= LARGEST else 0)
+        self.is_whole = length <= MOST_GATHERED and not _IN_CHUNKS.search(head)
         if self.wanted > len(head) and _WAITS_TO_BE_ASKED.search(head):
             self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def hand_over(self) -> None:
         """Gives what has come to the parser, which a thread will read."""
         self.parser.unreader.unread(bytes(self.came))
-        self.parser.unreader.until = time.monotonic() + GRACE_SECONDS
         self.came = bytearray()
 
     def close(self, graceful: bool = False) -> None:
@@ -243,6 +248,11 @@ class Worker(ThreadWorker):
         else:
             self._close(conn, _BUSY)
 
+    def handle(self, conn: Connection) -> Any:
+        """In a thread: answers a request. What is still to come of it has its pace from now on."""
+        conn.parser.unreader.until = time.monotonic() + GRACE_SECONDS
+        return super().handle(conn)
+
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """A thread is free again."""
         if conn.is_machine:
@@ -252,6 +262,10 @@ class Worker(ThreadWorker):
         super().finish_request(conn, fs)
 
     # -- After an answer ----------------------------------------------------------------------------------------------
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        """Whether the connection is kept. Where something of the body may still be to come no thread waits for it."""
+        return conn.is_whole and bool(super()._keepalive_after(conn, keepalive))
+
     def linger(self, conn: Connection) -> None:
         """Closes our side, and reads past what is still sent: a socket closed with something unread takes the answer
         with it (RFC 9112, 9.6)."""

@@ -53,6 +53,13 @@ class Way:
     passed: int = 0
 
 
+def changed(before: BitMap | None, action: str, people: BitMap) -> BitMap:
+    """What an action makes of a membership."""
+    if action == "members":
+        return people
+    return (before or BitMap()) | people if action == "add_members" else (before or BitMap()) - people
+
+
 class PushModel(RuleBasedStateMachine):
     """See above. `server`: a running stand-in, whose world each run has to itself."""
 
@@ -128,8 +135,6 @@ class PushModel(RuleBasedStateMachine):
     def push(self, data: Any, in_parallel: bool, repeats: int, pull_before: int, first: str) -> None:
         """One run of the recurring sync. `pull_before`: the page before which a pull is made, if there are so many."""
         self._half_an_hour()
-        if first == "add_members" and self.sync.snapshot is None and self.believed:
-            self.is_exact = False  # The other form names no leavers: whoever we have already, stays.
         self.sync.first_action = first
         members = self.truth
         self.had.append(members)
@@ -167,9 +172,13 @@ class PushModel(RuleBasedStateMachine):
         return acknowledged
 
     def _series(self, members: BitMap) -> list[tuple[str, BitMap]]:
-        """What is sent now. Differences from something else than what we have make of it what Mixpanel never had."""
+        """What is sent now. Where it makes of what we have what Mixpanel doesn't have (differences from something else,
+        or a first list that names no leavers), that isn't exact."""
         series = self.sync.series(members)
-        if self.sync.snapshot is not None and self.sync.snapshot != self.believed and series[0][0] != "members":
+        after = self.believed
+        for action, people in series:
+            after = changed(after, action, people)
+        if after != members:
             self.is_exact = False
         return series
 
@@ -197,13 +206,8 @@ class PushModel(RuleBasedStateMachine):
         return answer
 
     def _apply(self, action: str, people: BitMap) -> None:
-        before = self.believed or BitMap()
-        if action == "members":
-            self.believed, self.is_exact = people, True
-        elif action == "add_members":
-            self.believed = before | people
-        else:
-            self.believed = before - people
+        self.believed = changed(self.believed, action, people)
+        self.is_exact = self.is_exact or action == "members"
 
     # -- The console --------------------------------------------------------------------------------------------------
     def _half_an_hour(self) -> None:

@@ -202,6 +202,19 @@ def test_a_large_body_whose_key_is_wrong_is_refused_unread(console: Console) -> 
         assert {one[9:12] for one in crowd.ends()} <= {b"401", b"429"}
 
 
+@pytest.mark.parametrize("path", ["the webhook", "/accounts/login/", "/healthz"])
+def test_what_says_that_it_is_too_large_is_answered_at_once_and_not_waited_for(console: Console, path: str) -> None:
+    head = console.head(1_000_000_000)
+    if path.startswith("/"):
+        head = head.replace(console.webhook.encode(), path.encode())
+    began = time.monotonic()
+    with Crowd(console.port, head, b"", count=200) as crowd:
+        assert [console.get() for _ in range(8)] == [200] * 8
+        told = {one[9:12] for one in crowd.ends()}
+    assert told <= ({b"413", b"503"} if path == "the webhook" else {b"200", b"400", b"403", b"405", b"413"}), told
+    assert time.monotonic() - began < PATIENT
+
+
 class Flood:
     """Clients that push as fast as they are answered, each another page."""
 
