@@ -11,6 +11,7 @@ import pytest
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+PATIENCE_MS = 15_000
 MISSING = f"No Chromium at {CHROMIUM}: the browser tests are left out. Install it (Debian: chromium) or set CHROMIUM."
 
 
@@ -21,8 +22,10 @@ def chromium() -> Iterator[Any]:
         if os.environ.get("CI"):
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # As patient as everything else that waits for a page: what comes, comes late on a busy machine.
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -41,7 +44,7 @@ def browse(chromium: Any, live_server: Any, world: Any, sign_in: Any) -> Iterato
             locale="ko-KR", base_url=live_server.url, viewport={"width": 1440, "height": 900}, **options
         )
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE_MS)
         session = sign_in(who).cookies["sessionid"].value
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()
