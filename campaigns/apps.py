@@ -10,9 +10,9 @@ class CampaignsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        # `reconcile` says that it wants to know of reports, `follow` of profiles that have become one, `rezone` of
-        # projects that move to another zone, `audit_words` how facts are called.
+        # `reconcile` says that it wants to know of reports, `follow` of profiles that have become one, `live` of
+        # versions of cohorts, `rezone` of projects that move to another zone, `audit_words` how facts are called.
         from campaigns import audit_words  # noqa: F401
-        from campaigns.sending import arrows, follow, reconcile, rezone  # noqa: F401
+        from campaigns.sending import arrows, follow, live, reconcile, rezone  # noqa: F401
 
         post_migrate.connect(arrows.install, sender=self, dispatch_uid="campaigns.arrows")

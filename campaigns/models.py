@@ -238,6 +238,23 @@ class Campaign(models.Model):
         return self.state in (CampaignState.DRAFT, CampaignState.ENDED)
 
 
+class Watch(models.Model):
+    """How far a campaign of 이벤트 기반 발송 has looked at who came into its cohort."""
+
+    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, primary_key=True, related_name="watch")
+    cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    """(No constraint: whoever publishes a version holds the cohort's row and wakes the campaign.)"""
+    number = models.IntegerField()
+    """The version up to which those who came in are accounted for."""
+    since = models.DateTimeField()
+    """Who came in before isn't sent to."""
+    was_in = models.BigIntegerField(default=0)
+    """How many were in then."""
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} up to {self.number}"
+
+
 class CampaignEvent(models.Model):
     """A line of a campaign's history as its page shows it. Added, never changed."""
 
@@ -297,6 +314,8 @@ class Run(models.Model):
     snapshot = models.ForeignKey(Snapshot, on_delete=models.SET_NULL, null=True, related_name="+")
     snapshot_number = models.IntegerField(null=True)
     upload = models.ForeignKey(Upload, on_delete=models.PROTECT, null=True, related_name="+")
+    joined = models.BinaryField(null=True)
+    """Of a run of 이벤트 기반 발송: those who came in (a serialised bitmap), as they were when it was made."""
     chosen = models.BinaryField(null=True)
     """While it is frozen, whom the plan chose (a serialised bitmap): written before the first recipient is."""
     frozen_upto = models.BigIntegerField(default=0)
@@ -343,6 +362,12 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once"),
             models.UniqueConstraint(
                 fields=["campaign", "due_at"], condition=Q(kind="regular"), name="run_once_for_each_moment"
+            ),
+            # Whom a campaign has sent to is asked for before somebody is chosen: two may not choose at once.
+            models.UniqueConstraint(
+                fields=["campaign"],
+                condition=Q(joined__isnull=False, state__in=["queued", "freezing"]),
+                name="run_of_joins_one_at_a_time",
             ),
             models.CheckConstraint(condition=Q(state__in=RunState.values), name="run_state_known"),
             models.CheckConstraint(condition=Q(kind__in=RunKind.values), name="run_kind_known"),
@@ -394,6 +419,8 @@ class Recipient(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="recipients", db_index=False)
+    once_of = models.ForeignKey(Campaign, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+    """The campaign whose runs together may have this number once only: of 이벤트 기반 발송."""
     profile_id = models.BigIntegerField(null=True)
     """Null for a row of a file. No foreign key: a profile may be erased, what was sent stays true."""
     external_id = models.CharField(max_length=255, blank=True)
@@ -421,6 +448,9 @@ class Recipient(models.Model):
             models.UniqueConstraint(
                 fields=["run", "phone"], name="recipient_once", opclasses=["int8_ops", "text_pattern_ops"]
             ),
+            models.UniqueConstraint(
+                fields=["once_of", "phone"], condition=Q(once_of__isnull=False), name="recipient_once_of_campaign"
+            ),
             models.CheckConstraint(condition=Q(state__in=RecipientState.values), name="recipient_state_known"),
             models.CheckConstraint(condition=Q(phone__startswith="+"), name="recipient_e164"),
             models.CheckConstraint(
@@ -431,6 +461,9 @@ class Recipient(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["run", "state", "id"], name="recipient_by_state"),
             models.Index(fields=["batch"], condition=Q(batch__isnull=False), name="recipient_of_batch"),
+            models.Index(
+                fields=["once_of", "profile_id"], condition=Q(once_of__isnull=False), name="recipient_of_live_campaign"
+            ),
             # What became of one person, over all runs: by profile, else (a row of a file) by number.
             models.Index(fields=["profile_id"], condition=Q(profile_id__isnull=False), name="recipient_of_profile"),
             models.Index(fields=["phone"], condition=Q(profile_id=None), name="recipient_of_file"),

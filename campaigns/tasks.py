@@ -46,6 +46,13 @@ def sweep() -> None:
     finish.sweep()
 
 
+@shared_task(name="campaigns.look", max_retries=0)
+def look() -> None:
+    """Somebody may have come into a cohort that a campaign watches."""
+    if epoch.is_sound():
+        launch.tick()
+
+
 @shared_task(name="campaigns.tell_cohorts", max_retries=0)
 def tell_cohorts() -> None:
     """Says which versions runs still need, and when campaigns will want which cohort."""

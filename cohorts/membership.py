@@ -5,6 +5,7 @@ that is empty, or less than half of the current one, is more often a fault upstr
 person decides, or until a later result is sound again.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
@@ -18,6 +19,15 @@ from cohorts.models import Cohort, PhoneMoves, Snapshot, SnapshotState
 from notifly_console.lib.checkpoints import reached
 
 WELL = {"failed_at": None, "failure": ""}
+
+
+_listeners: list[Callable[[int, int], None]] = []
+
+
+def on_publish(listener: Callable[[int, int], None]) -> None:
+    """Has `listener(cohort id, snapshot id)` called in the transaction that makes a version current. For higher
+    rooms, who wake whom it concerns."""
+    _listeners.append(listener)
 
 
 class Conflict(Exception):
@@ -173,6 +183,8 @@ def _make_current(cohort: Cohort, snapshot: Snapshot, *, read_at: Any, **changes
         left_count=snapshot.left_count,
         refreshed_at=read_at,
     )
+    for listener in _listeners:
+        listener(cohort.pk, snapshot.pk)
 
 
 def _point(cohort: Cohort, **changes: Any) -> None:

@@ -16,9 +16,9 @@ from pyroaring import BitMap64
 from campaigns.models import AudienceKind, Campaign
 from notifly_console.lib import phone
 
-SOURCES = ("cohort", "group", "csv")
-"""Keys of a first step: the audience's kind."""
-STEPS = ("has_phone", "reachable", "one_per_number", "consent", "not_opted_out", "has_values", "sent")
+SOURCES = ("cohort", "group", "csv", "joined")
+"""Keys of a first step: the audience's kind, or those who came in."""
+STEPS = ("once", "has_phone", "reachable", "one_per_number", "consent", "not_opted_out", "has_values", "sent")
 """Keys of the steps after it, in order. A funnel leaves out those that don't concern its message."""
 NO_VALUE = "no_value:"
 """What the reason begins with, before the name of the variable, of those who have no value for it."""
@@ -105,14 +105,14 @@ class Plan:
 
 class Walk:
     """Goes from step to step, and remembers whom each left out. `unusable`: how many belong to the audience of whom
-    nothing is known but the reason (rows of a file without a number)."""
+    nothing is known but the reason (rows of a file without a number). `first`: its first step's key, if not `kind`."""
 
-    def __init__(self, kind: str, everybody: BitMap64, *, unusable: int = 0) -> None:
+    def __init__(self, kind: str, everybody: BitMap64, *, unusable: int = 0, first: str = "") -> None:
         self.kind = AudienceKind(kind)
         self.left = everybody
         self._unusable = unusable
-        self._steps = [step_of(kind, len(everybody) + unusable, {})]
-        self._at_step = {kind: everybody}
+        self._steps = [step_of(first or kind, len(everybody) + unusable, {})]
+        self._at_step = {first or kind: everybody}
         self._left_out: dict[tuple[str, str], BitMap64] = {}
 
     def step(
@@ -158,6 +158,8 @@ def label_of(key: str) -> str:
         "cohort": _("코호트 인원"),
         "group": _("그룹 인원"),
         "csv": _("파일 인원"),
+        "joined": _("들어온 사람"),
+        "once": _("처음 보내는 사람"),
         "has_phone": _("전화번호 있음"),
         "reachable": _("유효한 휴대전화"),
         "one_per_number": _("번호당 한 명"),
@@ -182,6 +184,8 @@ def reason_of(reason: str) -> str:
         "own": _("직접 등록한 수신거부"),
         "import": _("파일로 등록한 수신거부"),
         "provider": _("080 수신거부"),
+        "left_again": _("그사이 다시 나간 유저"),
+        "already": _("이 캠페인이 이미 보낸 유저나 번호"),
         "changed": _("확정하는 사이 바뀐 유저"),
     }
     return str(labels.get(reason) or phone.REASONS.get(reason, reason))

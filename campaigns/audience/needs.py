@@ -20,6 +20,8 @@ def tell() -> int:
     cohorts are needed."""
     now = timezone.now()
     coming = Campaign.objects.filter(state=CampaignState.ACTIVE, next_run_at__gt=now, next_run_at__lt=now + AHEAD)
+    # One of 이벤트 기반 발송 wants to know who is in when it begins; then it takes what comes, when it comes.
+    coming = coming.exclude(timing__kind="live", watch__isnull=False)
     needed: dict[int, datetime] = {}
     for campaign in coming.select_related("group").order_by("-next_run_at"):
         assert campaign.next_run_at is not None

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Exists, OuterRef
 from pyroaring import BitMap64
 
 from campaigns.audience.funnel import Plan, reason_of
 from campaigns.audience.uploads import rows_at
-from campaigns.models import AudienceKind, Upload
+from campaigns.models import AudienceKind, Campaign, Recipient, Upload
 from cohorts.models import Profile
 from cohorts.people.facets import facets
 from cohorts.people.lookup import NAME_PROPERTIES, name_of, national
@@ -104,3 +105,20 @@ def _instead(plan: Plan, ids: Sequence[int]) -> dict[int, str]:
     by_digits = dict(zip(now.digits_of(keepers), keepers, strict=True))
     names = dict(Profile.objects.filter(pk__in=list(keepers)).values_list("pk", "external_id"))
     return {id_: names.get(by_digits.get(number, 0), "") for id_, number in digits.items()}
+
+
+ASKED_AT_ONCE = 20_000
+
+
+def received(campaign: Campaign, ids: BitMap64) -> BitMap64:
+    """Those of these people whom a run of this 이벤트 기반 발송 has written down already, or whose number it has, under
+    whatever profile."""
+    found = BitMap64()
+    written = Recipient.objects.filter(once_of=campaign)
+    for start in range(0, len(ids), ASKED_AT_ONCE):
+        some = list(ids[start : start + ASKED_AT_ONCE])
+        has_number = Exists(written.filter(phone=OuterRef("phone")))
+        is_written = Exists(written.filter(profile_id=OuterRef("pk")))
+        people = Profile.objects.filter(is_written | has_number, pk__in=some)
+        found |= BitMap64(people.values_list("pk", flat=True))
+    return found

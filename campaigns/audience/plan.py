@@ -22,7 +22,7 @@ from pyroaring import BitMap, BitMap64
 from campaigns.audience.funnel import Drop, Funnel, Plan, Step, Walk
 from campaigns.audience.lacking import needed_fields, people_lacking, rows_lacking
 from campaigns.audience.optouts import digits_by_source
-from campaigns.audience.people import first_phones, people_of
+from campaigns.audience.people import first_phones, people_of, received
 from campaigns.audience.uploads import SHIFTED
 from campaigns.message.check import Content, content_of, is_ad
 from campaigns.models import AudienceKind, Campaign, Run, Upload
@@ -30,6 +30,7 @@ from cohorts.groups.groups import NotReady, members_of
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Snapshot
 from cohorts.people.facets import Facets, facets
+from cohorts.people.identity import resolved
 from notifly_console.lib.digits import from_bytes
 
 __all__ = [
@@ -86,10 +87,10 @@ def plan(campaign: Campaign, at: datetime | None = None) -> Plan:
 
 def plan_run(run: Run) -> Plan:
     """Whom the run is to be sent: its campaign's audience, its own message. Raises NoAudience."""
-    return _plan(run.campaign, run.channel, run.message, run.due_at)
+    return _plan(run.campaign, run.channel, run.message, run.due_at, run if run.joined is not None else None)
 
 
-def _plan(campaign: Campaign, channel: str, message: Any, at: datetime | None) -> Plan:
+def _plan(campaign: Campaign, channel: str, message: Any, at: datetime | None, run: Run | None = None) -> Plan:
     # What steps a message asks for isn't known before a channel was chosen.
     content = content_of(channel, message) if channel else None
     is_advertising = content is not None and is_ad(content)
@@ -97,7 +98,13 @@ def _plan(campaign: Campaign, channel: str, message: Any, at: datetime | None) -
     if campaign.audience_kind == AudienceKind.CSV:
         return _of_file(campaign, content, now, at)
     snapshot = _snapshot(campaign.cohort) if campaign.audience_kind == AudienceKind.COHORT else None
-    walk = Walk(campaign.audience_kind, loaded(snapshot.members) if snapshot else _members(campaign))
+    members = loaded(snapshot.members) if snapshot else _members(campaign)
+    if run is None:
+        walk = Walk(campaign.audience_kind, members)
+    else:
+        joined = resolved(campaign.project_id, loaded(run.joined or b""), since=run.created_at)
+        walk = Walk(campaign.audience_kind, joined, first="joined")
+        walk.step("once", {"left_again": joined - members, "already": received(campaign, joined & members)})
     _has_mobile(walk, now)
     able = walk.left & now.marketing if is_advertising else walk.left
     lacking = people_lacking(campaign.project, able, content) if content else {}

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from campaigns.message import limits
 from campaigns.models import AudienceKind, Campaign, Picture, Upload
-from campaigns.sending.schedule import timing_of
+from campaigns.sending.schedule import When, timing_of
 from cohorts.models import Cohort, UserGroup
 from integrations.messaging import Channel
 from notifly_console.lib.text import stored
@@ -86,7 +86,7 @@ def _timing(post: QueryDict) -> dict[str, Any]:
     every = post.get("every", "")
     return timing_of(
         {
-            "kind": post.get("timing", ""),
+            "kind": When.LIVE if post.get("occasion") == "event" else post.get("timing", ""),
             "date": post.get("date", ""),
             "start": post.get("start", ""),
             "end": post.get("end", ""),

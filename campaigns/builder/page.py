@@ -17,7 +17,7 @@ from campaigns.message.check import content_of
 from campaigns.message.content import TEXT_KINDS
 from campaigns.models import Campaign
 from campaigns.sending.forecast import forecast_of
-from campaigns.sending.schedule import When
+from campaigns.sending.schedule import PLANNED
 from cohorts.models import LIVE, Cohort, Pull, PullState, Refresh, UserGroup
 from integrations import senders
 from integrations.messaging import Channel, Kind
@@ -125,7 +125,7 @@ def page_context(access: Access, campaign: Campaign, listing: senders.Listing, *
         "unregistered": ", ".join(str(pill.label) for pill in pills if not pill.is_registered),
         "senders_address": reverse("integrations:settings", args=[access.project.id]) + "#senders",
         "other_channels": OTHER_CHANNELS,
-        "timings": When.choices,
+        "timings": PLANNED,
         "weekdays": WEEKDAYS,
         "zone_label": zone_label(access),
         "has_cohorts": access.all(Cohort).exists(),

@@ -11,6 +11,8 @@ from campaigns.audience import plan as audience
 from campaigns.audience.plan import Drop, Funnel, NoAudience, Plan, Step
 from campaigns.models import AudienceKind, Campaign, Freshness, Rules
 from campaigns.rules import rules_of
+from campaigns.sending.readiness import NOT_LIVE
+from campaigns.sending.schedule import timing_of
 from cohorts.models import Cohort
 from notifly_console.tenancy.access import Access, Right
 
@@ -107,10 +109,14 @@ def reach_context(access: Access, campaign: Campaign) -> dict[str, Any]:
     context: dict[str, Any] = {"campaign": campaign, "age": age_of(campaign, rules_of(access.project))}
     if not campaign.audience_kind:
         return context
+    if timing_of(campaign.timing).is_live and campaign.audience_kind != AudienceKind.COHORT:
+        return context | {"not_live": NOT_LIVE}
     try:
         plan = audience.plan(campaign)
     except NoAudience as error:
         return context | {"no_audience": error}
+    if timing_of(campaign.timing).is_live:
+        return context | {"plan": plan, "is_live": True}
     whole = access.may(Right.SEE_CONTACTS)
     size = plan.funnel.size
     return context | {

@@ -63,9 +63,9 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else -1
 
 
-def _launch_words(plan: Plan | None, measured: Measured) -> str:
+def _launch_words(plan: Plan | None, measured: Measured, *, is_live: bool) -> str:
     """What stands on the button: how many, and for how much."""
-    if plan is None:
+    if plan is None or not plan.funnel.size or is_live:
         return ""
     people = ngettext("%(n)s명", "%(n)s명", plan.funnel.size) % {"n": f"{plan.funnel.size:,}"}
     estimate = measured.estimate
@@ -93,7 +93,7 @@ def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown]
         "listing": listing,
         "zone_label": zone_label(access),
         "timing_kind": schedule.When(timing.kind).label if timing.kind else "",
-        "timing_words": schedule.words(timing, access.project.zone.key) if timing.repeats else "",
+        "timing_words": schedule.words(timing, access.project.zone.key) if timing.repeats or timing.is_live else "",
         "timing_period": schedule.period(timing) if timing.repeats else "",
     }
     context |= preview_context(access, campaign, plan, listing, request.GET)
@@ -119,5 +119,6 @@ def priced(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 
 def _priced(campaign: Campaign, ready: Readiness, shown: Any) -> dict[str, Any]:
     """The price, and what stands on the button."""
+    is_live = schedule.timing_of(campaign.timing).is_live
     measured = measured_of(campaign, ready.plan, shown, [], ready.estimate)
-    return {"measured": measured, "launch_words": _launch_words(ready.plan, measured)}
+    return {"measured": measured, "launch_words": _launch_words(ready.plan, measured, is_live=is_live)}

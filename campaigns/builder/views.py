@@ -37,6 +37,7 @@ from campaigns.message.check import content_of, is_ad
 from campaigns.message.problems import Shown, at_fields, live
 from campaigns.models import AudienceKind, Campaign
 from campaigns.sending.readiness import readiness_of
+from campaigns.sending.schedule import timing_of
 from cohorts.models import UserGroup
 from cohorts.pages import choosing
 from cohorts.pull import refresh as refreshing
@@ -147,11 +148,13 @@ def _save(request: Any, access: Access, campaign: Campaign) -> HttpResponse:
 
 
 def _asks(campaign: Campaign) -> Any:
-    """What the message asks of people besides a number: consent, and values that it doesn't go without."""
+    """What the message asks of people besides a number: consent, and values that it doesn't go without; and whether it
+    asks who will come in."""
+    is_live = timing_of(campaign.timing).is_live
     if not campaign.channel:
-        return None
+        return is_live
     content = content_of(campaign.channel, campaign.message)
-    return is_ad(content), needed_fields(content)
+    return is_live, is_ad(content), needed_fields(content)
 
 
 def _seen(act: Act, post: QueryDict) -> int:

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 
-from campaigns.models import RUN_LIVE, Campaign, CampaignEvent, CampaignState, Recipient, Run, RunKind, RunState
+from campaigns.models import RUN_LIVE, Campaign, CampaignEvent, CampaignState, Recipient, Run, RunKind, RunState, Watch
 from campaigns.results import find, sent
-from campaigns.results.queries import CHANNEL_ICONS, STATE_COLOURS
+from campaigns.results.queries import CHANNEL_ICONS, STATE_COLOURS, totals_of
 from campaigns.results.report import Happening, Report, happenings, report_of, stop_of
 from campaigns.sending import schedule
 from campaigns.sending.schedule import Timing, When, period, timing_of, upcoming
@@ -62,7 +62,7 @@ class RunLine:
 
 def run_lines(campaign: Campaign, before: int | None) -> tuple[list[RunLine], int | None]:
     """Runs of the campaign, the newest first, below the number `before`; and where the next ones begin."""
-    runs = Run.objects.filter(campaign=campaign).defer("chosen", "message", "funnel").order_by("-number")
+    runs = Run.objects.filter(campaign=campaign).defer("chosen", "joined", "message", "funnel").order_by("-number")
     if before is not None:
         runs = runs.filter(number__lt=before)
     found = list(runs[: RUNS_SHOWN + 1])
@@ -98,6 +98,8 @@ def context_of(request: HttpRequest, access: Access, campaign: Campaign, run: Ru
         "seen": seen(campaign),
         "token": token(campaign, report, told),
         "coming": coming(access, campaign, timing),
+        "live": live_of(campaign, timing),
+        "totals": totals_of([campaign])[0][campaign.pk] if timing.is_live and lines else None,
         "every": _every(campaign, report),
         "standing": standing(campaign, report),
         "when": str(When(timing.kind).label) if timing.kind else "",
@@ -117,7 +119,8 @@ def when_words(access: Access, campaign: Campaign, timing: Timing) -> str:
     """When it goes out, in a line."""
     if timing.kind == When.NOW:
         return exact(campaign.launched_at) if campaign.launched_at else ""
-    span = period(timing) if timing.repeats else ""
+    launched = campaign.launched_at.astimezone(access.project.zone) if campaign.launched_at else None
+    span = period(timing, launched) if timing.repeats or timing.is_live else ""
     return " · ".join(part for part in (schedule.words(timing, access.project.time_zone), span) if part)
 
 
@@ -127,6 +130,13 @@ def coming(access: Access, campaign: Campaign, timing: Timing) -> list[Any]:
         return []
     later = upcoming(timing, campaign.next_run_at, access.project.zone, UPCOMING_SHOWN - 1) if timing.repeats else []
     return [campaign.next_run_at, *later]
+
+
+def live_of(campaign: Campaign, timing: Timing) -> dict[str, Watch | None] | None:
+    """How far 이벤트 기반 발송 that is going has looked; None for any other."""
+    if not timing.is_live or campaign.state != CampaignState.ACTIVE:
+        return None
+    return {"watch": Watch.objects.filter(campaign=campaign).first()}
 
 
 def _number(text: str) -> int | None:
@@ -144,7 +154,9 @@ def _every(campaign: Campaign, report: Report | None) -> int:
 
 def token(campaign: Campaign, report: Report | None, told: list[Happening]) -> str:
     """Differs as soon as the page would."""
-    parts: list[Any] = [seen(campaign), campaign.next_run_at, told[0].event.pk if told else 0]
+    # (The next look of a live one moves all the time.)
+    planned = None if timing_of(campaign.timing).is_live else campaign.next_run_at
+    parts: list[Any] = [seen(campaign), planned, told[0].event.pk if told else 0]
     if report is not None:
         run = report.run
         parts += [run.number, run.state, run.size, run.waiting_for, run.not_before, report.tally.lines]

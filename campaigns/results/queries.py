@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -146,6 +147,10 @@ class CampaignRow:
         return str(When(self.timing.kind).label) if self.timing.kind else ""
 
     @property
+    def _launched(self) -> datetime | None:
+        return timezone.localtime(self.campaign.launched_at) if self.campaign.launched_at else None
+
+    @property
     def period(self) -> str:
         """From when until when, in the project's zone; "" while nothing is planned."""
         if self.timing.kind == When.NOW:
@@ -153,7 +158,7 @@ class CampaignRow:
                 f"{timezone.localtime(self.campaign.launched_at):%Y-%m-%d %H:%M}" if self.campaign.launched_at else ""
             )
         at = f" {self.timing.at:%H:%M}" if self.timing.kind == When.ONCE and self.timing.at else ""
-        return f"{found}{at}" if (found := period(self.timing)) else ""
+        return f"{found}{at}" if (found := period(self.timing, self._launched)) else ""
 
 
 # -- The list ---------------------------------------------------------------------------------------------------------

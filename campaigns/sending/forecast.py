@@ -13,7 +13,7 @@ from campaigns.message.check import content_of, is_ad
 from campaigns.models import Campaign
 from campaigns.models import Night as NightRule
 from campaigns.rules import rules_of
-from campaigns.sending.schedule import SEOUL, Timing, When, closed_until, night_of, timing_of, upcoming
+from campaigns.sending.schedule import SEOUL, Night, Timing, When, closed_until, night_of, timing_of, upcoming
 from integrations.messaging import Channel, Kind
 
 RUNS_SHOWN = 3
@@ -38,6 +38,8 @@ def forecast_of(campaign: Campaign, plan: Plan | None, now: datetime) -> Forecas
     timing = timing_of(campaign.timing)
     coming = upcoming(timing, now, campaign.project.zone, RUNS_SHOWN)
     begins = now if timing.kind == When.NOW else coming[0] if coming else None
+    if timing.is_live:
+        return Forecast(timing, coming, None, _night_of_each(campaign), is_held=False)
     ends = begins + sending_time(plan.funnel.size) if begins and plan and plan.funnel.size else None
     night, is_held = _night(campaign, begins, ends, plan)
     return Forecast(timing, coming, None if is_held else ends, night, is_held)
@@ -55,12 +57,10 @@ def sending_time(people: int) -> timedelta:
 
 def _night(campaign: Campaign, begins: datetime | None, ends: datetime | None, plan: Plan | None) -> tuple[str, bool]:
     """What the night means to it, and whether it begins in one."""
-    if campaign.channel not in Channel.values or not is_ad(content_of(campaign.channel, campaign.message)):
-        return "", False
-    kind = Kind.FRIENDTALK if campaign.channel == Channel.FRIENDTALK else Kind.SMS
-    night = night_of(kind, is_ad=True, night_consent=False)
+    night = _hours(campaign)
     if night is None:
         return "", False
+    kind = _kind(campaign)
     hours = f"{night.begins:%H:%M}–{night.ends:%H:%M}"
     until = closed_until(kind, True, False, begins) if begins else None
     overtaken = closed_until(kind, True, False, ends) if ends and until is None else None
@@ -72,6 +72,28 @@ def _night(campaign: Campaign, begins: datetime | None, ends: datetime | None, p
         said = _("다 보내기 전에 밤(%(hours)s, 한국 시간)이 됩니다.") % {"hours": hours}
     consenting = plan.funnel.size - plan.without_night_consent if plan and kind != Kind.FRIENDTALK else 0
     return f"{said} {_those_held(campaign, until or overtaken)}", until is not None and consenting == 0
+
+
+def _kind(campaign: Campaign) -> Kind:
+    return Kind.FRIENDTALK if campaign.channel == Channel.FRIENDTALK else Kind.SMS
+
+
+def _hours(campaign: Campaign) -> Night | None:
+    """The night that holds for its message; None where there is none."""
+    if campaign.channel not in Channel.values or not is_ad(content_of(campaign.channel, campaign.message)):
+        return None
+    return night_of(_kind(campaign), is_ad=True, night_consent=False)
+
+
+def _night_of_each(campaign: Campaign) -> str:
+    """What the night means to those who come in then."""
+    night = _hours(campaign)
+    if night is None:
+        return ""
+    said = _("광고는 %(hours)s(한국 시간)에 보내지 않습니다.") % {"hours": f"{night.begins:%H:%M}–{night.ends:%H:%M}"}
+    if rules_of(campaign.project).night == NightRule.DROP:
+        return f"{said} {_('그때 들어온 사람에게는 보내지 않습니다. 야간 수신에 동의한 사람은 받습니다.')}"
+    return f"{said} {_('그때 들어온 사람은 08:00까지 기다렸다 받습니다.')}"
 
 
 def _those_held(campaign: Campaign, until: datetime | None) -> str:

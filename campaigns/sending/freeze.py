@@ -177,7 +177,8 @@ def _look_at_cohorts(run: Run, rules: Rules) -> None:
     cohorts = list(Cohort.objects.select_related("held").filter(pk__in=cohorts_of(run.campaign)).order_by("pk"))
     if run.campaign.audience_kind == AudienceKind.COHORT and any(one.vanished_at for one in cohorts):
         raise _Skipped("vanished")
-    if rules.freshness == Freshness.WARN:
+    # Who has just come in is as fresh as it gets.
+    if rules.freshness == Freshness.WARN or run.joined is not None:
         return
     stale = [one for one in cohorts if not _is_fresh(run, one, rules)]
     if stale and rules.freshness == Freshness.REFUSE:

@@ -17,6 +17,7 @@ from django.db.models.functions import Coalesce, Now
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from pyroaring import BitMap64
 
 from campaigns.message.validate import Problem
 from campaigns.models import (
@@ -27,11 +28,13 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
-from campaigns.sending import delivery, finish, freeze, history
+from campaigns.sending import delivery, finish, freeze, history, live
 from campaigns.sending.readiness import outdated_runs, readiness_of
 from campaigns.sending.schedule import When, next_run, timing_of
+from cohorts.membership import dumped
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
+from notifly_console.lib.checkpoints import reached
 from notifly_console.lib.nudge import nudge
 
 log = structlog.get_logger(__name__)
@@ -93,13 +96,16 @@ def resume(campaign: Campaign, *, by: Any, request: HttpRequest | None = None) -
 
 def _goes_on(campaign: Campaign) -> bool:
     """Whether all that starts again is a run whose people are written down already."""
-    live = _live(campaign).exclude(size=None).exists()
-    return live and not timing_of(campaign.timing).repeats
+    timing = timing_of(campaign.timing)
+    return not (timing.repeats or timing.is_live) and _live(campaign).exclude(size=None).exists()
 
 
 def _renew(campaign: Campaign, outdated: Sequence[Run], by: Any, now: datetime) -> None:
     """Lets runs that nobody has got anything of take the edited message: one whose people aren't chosen yet as it is,
     one that was frozen in another run."""
+    if timing_of(campaign.timing).is_live:
+        _renew_joins(campaign, outdated, by, now)
+        return
     chosen = [run for run in outdated if run.size is not None or run.funnel]
     for run in outdated:
         if run not in chosen:
@@ -108,6 +114,21 @@ def _renew(campaign: Campaign, outdated: Sequence[Run], by: Any, now: datetime) 
             history.note(campaign, "renewed", run=run, by=_who(by))
     if chosen:
         make_run(campaign, now, by=_who(by))
+
+
+def _renew_joins(campaign: Campaign, outdated: Sequence[Run], by: Any, now: datetime) -> None:
+    """The same of 이벤트 기반 발송: those who had come in, in one new run. Nobody of the old ones has got anything, so
+    they don't count as sent to."""
+    keys = {run.pk for run in outdated}
+    if not keys:
+        return
+    runs = [run for run in _live(campaign) if run.pk in keys or run.state in freeze.BEFORE_SENDING]
+    runs = [run for run in runs if run.joined is not None and _cancel(run)]
+    if not runs:
+        return
+    for run in runs:
+        history.note(campaign, "renewed", run=run, by=_who(by))
+    make_run(campaign, now, by=_who(by), joined=dumped(live.let_go(runs)))
 
 
 def _activate(campaign: Campaign, seen_version: int, by: Any, now: datetime) -> bool:
@@ -138,8 +159,11 @@ def _begin(campaign: Campaign, by: Any, now: datetime) -> None:
             delivery.wake()
     # One that waited for a refresh asks for another: what was fresh when it stopped may be old by now.
     Run.objects.filter(pk__in=[one.pk for one in stopped], state=RunState.QUEUED).update(started_at=None)
-    if not stopped and timing_of(campaign.timing).kind == When.NOW:
+    timing = timing_of(campaign.timing)
+    if not stopped and timing.kind == When.NOW:
         make_run(campaign, now, by=_who(by))
+    if timing.is_live:
+        live.begin(campaign, now)
 
 
 def make_run(campaign: Campaign, due_at: datetime, *, by: str = "", **fields: Any) -> Run:
@@ -263,6 +287,8 @@ def _tick(campaign: Campaign) -> bool:
     if due_at is None:
         return False
     timing, now = timing_of(campaign.timing), timezone.now()
+    if timing.is_live:
+        return _look(campaign, due_at, now)
     coming = next_run(timing, max(now, due_at), campaign.project.zone) if timing.kind != When.ONCE else None
     try:
         with transaction.atomic():
@@ -287,6 +313,25 @@ def _tick(campaign: Campaign) -> bool:
         Campaign.objects.filter(pk=campaign.pk, next_run_at=due_at).update(next_run_at=coming)
         return False
     return True
+
+
+def _look(campaign: Campaign, due_at: datetime, now: datetime) -> bool:
+    """Makes a run of those who came in since the last look; whether it did. One transaction: who was looked at and the
+    run are written together, or neither."""
+    with transaction.atomic():
+        mine = Campaign.objects.filter(pk=campaign.pk, state=CampaignState.ACTIVE, next_run_at=due_at)
+        if mine.update(updated_at=F("updated_at")) != 1:
+            return False
+        campaign.refresh_from_db()
+        gathers = live.is_gathering(campaign, now)
+        joined = BitMap64() if gathers else live.take_in(campaign, now)
+        if joined:
+            reached("in_look")
+            make_run(campaign, now, joined=dumped(joined))
+        Campaign.objects.filter(pk=campaign.pk).update(next_run_at=live.next_look(campaign, now, gathers=gathers))
+        finish.end_if_over(campaign)
+    reached("after_look")
+    return bool(joined)
 
 
 # -- Inside -----------------------------------------------------------------------------------------------------------

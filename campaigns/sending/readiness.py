@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from campaigns.audience.funnel import Plan
 from campaigns.audience.measure import is_known
@@ -29,7 +30,7 @@ from campaigns.models import (
 )
 from campaigns.rules import rules_of
 from campaigns.sending import schedule
-from campaigns.sending.schedule import When, timing_of
+from campaigns.sending.schedule import Timing, When, timing_of
 from cohorts.models import Cohort
 from integrations import failures, senders
 from integrations.messaging import Channel
@@ -41,6 +42,11 @@ AUDIENCES: dict[str, frozenset[Channel]] = {
     AudienceKind.GROUP: frozenset(Channel),
     AudienceKind.CSV: frozenset(Channel),
 }
+
+NOT_LIVE = gettext_lazy(
+    "이벤트 기반 발송은 외부 툴 연동 코호트에만 쓸 수 있습니다. 발송 대상에서 코호트를 골라 주세요."
+)
+"""Of a group nobody says when somebody came in: its properties change without a version."""
 
 
 class Readiness(NamedTuple):
@@ -70,12 +76,14 @@ def readiness_of(
     if campaign.channel not in Channel.values:
         return Readiness(found)
     found += _sender(campaign)
-    made, troubles = _audience(campaign, expected_size, timing.kind == When.NOW, now)
+    if timing.is_live and campaign.audience_kind in (AudienceKind.GROUP, AudienceKind.CSV):
+        return Readiness([*found, Problem("audience", "not_live", str(NOT_LIVE))])
+    made, troubles = _audience(campaign, expected_size, timing, now)
     found += troubles
     content = content_of(campaign.channel, campaign.message)
     wrong = check(content, rules_of(campaign.project), facts_of(campaign))
     found += wrong
-    if made is None or wrong or (hurries and not is_known(content, made)):
+    if made is None or wrong or timing.is_live or (hurries and not is_known(content, made)):
         return Readiness(found, made)
     price = estimate(campaign, made)
     return Readiness([*found, *_price(price, timing.kind == When.NOW)], made, price)
@@ -127,7 +135,7 @@ def _sender(campaign: Campaign) -> list[Problem]:
 
 
 def _audience(
-    campaign: Campaign, expected_size: int | None, is_now: bool, now: datetime
+    campaign: Campaign, expected_size: int | None, timing: Timing, now: datetime
 ) -> tuple[Plan | None, list[Problem]]:
     if campaign.audience_kind and Channel(campaign.channel) not in AUDIENCES.get(campaign.audience_kind, frozenset()):
         return None, [Problem("audience", "not_supported", _("이 채널에서는 이 발송 대상을 쓸 수 없습니다."))]
@@ -135,6 +143,8 @@ def _audience(
         made = plan(campaign)
     except NoAudience as error:
         return None, [Problem("audience", error.code, str(error))]
+    if timing.is_live:
+        return made, []  # Who will come in isn't known yet; those who are in already aren't sent to.
     found = []
     size = made.funnel.size
     if size == 0:
@@ -143,7 +153,7 @@ def _audience(
         text = _("확인하신 뒤로 발송 대상이 %(before)s명에서 %(now)s명으로 바뀌었습니다. 다시 확인한 뒤 시작하세요.")
         words = {"before": f"{expected_size:,}", "now": f"{size:,}"}
         found.append(Problem("audience", "size_changed", text % words))
-    if is_now:
+    if timing.kind == When.NOW:
         found += _freshness(campaign, now)
     return made, found
 

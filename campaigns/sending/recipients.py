@@ -99,14 +99,16 @@ Statement = tuple[int, str, list[Any]]
 def _from_profiles(run: Run, left: BitMap64, fields: Sequence[str]) -> Iterator[Statement]:
     """Inside the database. Of two who have one number by now the first is written; who lost theirs isn't."""
     values, parameters = values_expression(fields)
-    insert, rest = _insert(values, phone="phone", external_id="external_id", profile_id="id")
+    insert, rest = _insert(values, phone="phone", external_id="external_id", profile_id="id", once_of_id="%s")
+    once_of = run.campaign_id if run.joined is not None else None
+    own = [Recipient._meta.get_field("once_of").get_db_prep_save(once_of, connection)]
     by_number = 'phone COLLATE "C"' if connection.vendor == "postgresql" else "phone"
     for start in range(0, len(left), AT_ONCE):
         ids = list(left[start : start + AT_ONCE])
         people, narrow = those_profiles(ids, run.project_id)
         # By number: the index that keeps numbers apart is then written in runs, a tenth off the whole.
         source = f"FROM {people} AND phone IS NOT NULL ORDER BY {by_number}, id"
-        yield ids[-1], f"{insert} {source} ON CONFLICT DO NOTHING", [run.pk, *parameters, *rest, *narrow]
+        yield ids[-1], f"{insert} {source} ON CONFLICT DO NOTHING", [run.pk, *own, *parameters, *rest, *narrow]
 
 
 def _from_file(run: Run, left: BitMap64, fields: Sequence[str]) -> Iterator[Statement]:

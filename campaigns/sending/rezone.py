@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignState, Run, RunKind
 from campaigns.sending import brake, history
-from campaigns.sending.schedule import next_run, timing_of
+from campaigns.sending.schedule import next_run, timing_of, upcoming
 from notifly_console.tenancy.models import Project
 from notifly_console.tenancy.zones import on_move
 
@@ -21,6 +21,9 @@ def move(project: Project, before: tzinfo) -> int:
 def _move(campaign: Campaign, project: Project, before: tzinfo) -> bool:
     old = campaign.next_run_at
     assert old is not None
+    timing = timing_of(campaign.timing)
+    if timing.is_live and not upcoming(timing, timezone.now(), before, 1):
+        return False  # It has begun: its next look is of no zone.
     coming = _next(campaign, project.zone, before)
     if coming == old:
         return False

@@ -28,8 +28,11 @@ class When(TextChoices):
     ONCE = "once", gettext_lazy("1회 예약 발송")
     DAILY = "daily", gettext_lazy("1일 1회 발송")
     WEEKLY = "weekly", gettext_lazy("매주 정해진 요일에 발송")
+    LIVE = "live", gettext_lazy("이벤트 기반 발송")
 
 
+PLANNED = tuple((one.value, one.label) for one in When if one != When.LIVE)
+"""What 예약 발송 offers."""
 REPEATING = (When.DAILY, When.WEEKLY)
 WEEKS = range(1, 53)
 
@@ -58,6 +61,11 @@ class Timing:
     def repeats(self) -> bool:
         """Whether there may be more than one run."""
         return self.kind in REPEATING
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes to each person once, when they come in: from `start` on, else from the launch."""
+        return self.kind == When.LIVE
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored."""
@@ -121,12 +129,33 @@ def _weeks(reader: Reader) -> int:
 # -- Runs -------------------------------------------------------------------------------------------------------------
 def next_run(timing: Timing, after: datetime, tz: tzinfo) -> datetime | None:
     """The first run later than `after`, in UTC; None when there is none to come. 즉시 발송 has none: its launch is its
-    run."""
+    run. Of 이벤트 기반 발송 it is the next look at who came in."""
+    if timing.is_live:
+        opening, closing = opens(timing, tz), closes(timing, tz)
+        moment = opening if opening is not None and opening > after else after
+        return moment if closing is None or moment < closing else None
     return next(_runs(timing, after, tz), None)
 
 
+def opens(timing: Timing, tz: tzinfo) -> datetime | None:
+    """From when on those who come in are sent to, in UTC; None: from the launch."""
+    if timing.start is None:
+        return None
+    return datetime.combine(timing.start, timing.at or time(), tz).astimezone(UTC)
+
+
+def closes(timing: Timing, tz: tzinfo) -> datetime | None:
+    """From when on nobody who comes in is sent to any more, in UTC: the end of the last day; None: never."""
+    if timing.is_endless or timing.end is None or timing.end == date.max:
+        return None
+    return datetime.combine(timing.end + timedelta(days=1), time(), tz).astimezone(UTC)
+
+
 def upcoming(timing: Timing, after: datetime, tz: tzinfo, n: int) -> list[datetime]:
-    """The next `n` runs later than `after`, in UTC."""
+    """The next `n` runs later than `after`, in UTC; of 이벤트 기반 발송 when it begins, if that is still to come."""
+    if timing.is_live:
+        opening = opens(timing, tz)
+        return [opening] if opening is not None and opening > after else []
     return [moment for _n, moment in zip(range(n), _runs(timing, after, tz), strict=False)]
 
 
@@ -179,15 +208,16 @@ def check(timing: Timing, now: datetime, tz: tzinfo) -> list[Problem]:
     if timing.kind == When.NOW:
         return []
     found = list(_missing(timing))
-    if timing.repeats:
+    has_period = timing.repeats or timing.is_live
+    if has_period:
         found += _bad_period(timing)
     if not found and next_run(timing, now, tz) is None:
         text = (
             _("남은 발송이 없습니다. 종료일이나 요일을 바꿔 주세요.")
-            if timing.repeats
+            if has_period
             else _("이미 지난 시각입니다. 지금보다 늦은 시각을 골라 주세요.")
         )
-        found.append(Problem("end" if timing.repeats else "time", "past", text))
+        found.append(Problem("end" if has_period else "time", "past", text))
     return found
 
 
@@ -196,9 +226,9 @@ def _missing(timing: Timing) -> Iterator[Problem]:
         yield Problem("start", "required", _("시작일을 골라 주세요."))
     if timing.kind == When.ONCE and timing.day is None:
         yield Problem("date", "required", _("발송일을 골라 주세요."))
-    if timing.at is None:
+    if timing.at is None and (not timing.is_live or timing.start is not None):
         yield Problem("time", "required", _("발송 시간을 골라 주세요."))
-    if timing.repeats and timing.end is None and not timing.is_endless:
+    if (timing.repeats or timing.is_live) and timing.end is None and not timing.is_endless:
         yield Problem("end", "required", _("종료일을 고르거나 무기한 발송을 선택해 주세요."))
 
 
@@ -227,6 +257,8 @@ def words(timing: Timing, zone: str) -> str:
     """When it goes out, in a line: `매주 월·수 10:00 (Asia/Seoul)`. `zone` is the zone's name."""
     if timing.kind == When.NOW:
         return str(When.NOW.label)
+    if timing.is_live:
+        return _("코호트에 들어온 사람에게 한 번씩 (%(zone)s)") % {"zone": zone}
     at = timing.at.isoformat("minutes") if timing.at else "–"
     if timing.kind == When.ONCE:
         return f"{timing.day or '–'} {at} ({zone})"
@@ -245,13 +277,18 @@ def words(timing: Timing, zone: str) -> str:
     }
 
 
-def period(timing: Timing) -> str:
-    """From when until when: `2026-11-20`, `2026-11-20 ~ 2026-12-20`, `2026-11-20 ~ 무기한`; "" where there is none."""
+def period(timing: Timing, launched: datetime | None = None) -> str:
+    """From when until when: `2026-11-20`, `2026-11-20 ~ 2026-12-20`, `2026-11-20 ~ 무기한`; "" where there is none.
+    `launched`: when it was, in the zone of its times: what begins with its launch began then."""
     if timing.kind == When.ONCE and timing.day:
         return timing.day.isoformat()
+    end = _("무기한") if timing.is_endless else (timing.end.isoformat() if timing.end else "–")
+    if timing.is_live:
+        at = f" {timing.at:%H:%M}" if timing.start and timing.at else ""
+        start = timing.start or (launched.date() if launched else None)
+        return f"{start.isoformat()}{at} ~ {end}" if start else f"~ {end}"
     if not timing.repeats or timing.start is None:
         return ""
-    end = _("무기한") if timing.is_endless else (timing.end.isoformat() if timing.end else "–")
     return f"{timing.start.isoformat()} ~ {end}"
 
 

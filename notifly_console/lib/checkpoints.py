@@ -46,6 +46,10 @@ PUSH = (
     "in_apply_before_commit",
     "after_apply",
 )
+LOOKING = (
+    "in_look",
+    "after_look",
+)
 SENDING = (
     "after_run_claimed",
     "before_sending",
@@ -61,7 +65,7 @@ SENDING = (
     "after_recall",
     "after_reports",
 )
-NAMES = (*REFRESH, *FREEZING, *PUSH, *SENDING)
+NAMES = (*REFRESH, *FREEZING, *PUSH, *LOOKING, *SENDING)
 
 _counted: dict[str, int] = {}
 
