@@ -1,5 +1,7 @@
 """이벤트 기반 발송: whoever comes into the cohort gets the message once, whatever repeats; and nobody else does."""
 
+import multiprocessing
+import signal
 import threading
 from datetime import timedelta
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap64
 
 from campaigns.audience import keep_versions, needs
-from campaigns.models import Campaign, CampaignState, Recipient, Run, RunState, Watch
+from campaigns.models import Campaign, CampaignState, Recipient, Rules, Run, RunState, Watch
 from campaigns.sending import freeze, launch, live
 from campaigns.sending.readiness import readiness_of
 from cohorts import membership
@@ -26,6 +28,7 @@ from notifly_console.lib import nudge
 from notifly_console.tenancy.models import User
 from tests import factories
 from tests.campaigns import sending
+from tests.cohorts import worker
 from tests.integrations.pushing import COHORT, Pusher
 
 pytestmark = pytest.mark.django_db
@@ -307,6 +310,26 @@ def test_after_a_restored_backup_nobody_is_guessed_at(town):
     assert town.got == []
 
 
+def test_an_advertisement_to_who_comes_in_at_night_waits_for_the_morning(town, day):
+    Rules.objects.create(project=town.project, sender_name="하루식탁", opt_out_number="0808701234")
+    Profile.objects.update(marketing_consent=True)
+    Profile.objects.filter(pk=town.ids[5]).update(night_consent=True)
+    facets.rebuild(town.project.pk)
+    town.begin(message=sending.AD)
+    day(22)
+    town.publish(0, 1, 2, 3)
+    town.work()
+    day(23)
+    town.publish(0, 1, 2, 3, 4, 5)
+    town.work()
+    assert town.got == [5]
+    assert [run.waiting_for for run in Run.objects.order_by("number")] == ["night", "night"]
+    day(9)
+    for run in Run.objects.all():
+        sending.settle(run)
+    assert town.got == [3, 4, 5]
+
+
 def test_an_edited_message_goes_to_those_alone_who_had_come_in(town):
     town.begin()
     town.publish(0, 1, 2, 3)
@@ -412,28 +435,25 @@ def test_many_clocks_and_many_publications_at_once(town):
 
 
 # -- Killed between the publication and the run -----------------------------------------------------------------------
-class Killed(BaseException):
-    """SIGKILL, as far as a process can do it to itself."""
-
-
 @pytest.mark.parametrize("point", ["in_look", "after_look"])
+@pytest.mark.postgres
+@pytest.mark.processes
 @pytest.mark.django_db(transaction=True)
-def test_a_clock_that_dies_at_a_look_loses_nobody_and_doubles_nobody(town, monkeypatch, point):
+def test_a_worker_that_is_killed_at_a_look_loses_nobody_and_doubles_nobody(town, monkeypatch, point):
+    if connection.vendor != "postgresql":
+        pytest.skip("what kills show needs PostgreSQL: set TEST_DATABASE_URL")
+    parts = connection.settings_dict
+    place = f"{parts['USER']}:{parts['PASSWORD']}@{parts['HOST']}:{parts['PORT']}"
+    monkeypatch.setenv("DATABASE_URL", f"postgres://{place}/{parts['NAME']}")
     town.begin()
     town.publish(0, 1, 2, 3)
-
-    def die(name):
-        if name == point:
-            raise Killed
-
-    monkeypatch.setattr(launch, "reached", die)
-    with pytest.raises(Killed):
-        town.look()
-    monkeypatch.undo()
-    monkeypatch.setattr(nudge, "_enqueue", lambda task, ids: None)
-    monkeypatch.setattr(live, "APART", timedelta(0))
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=worker.look, args=(point,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
     assert Run.objects.count() == (point == "after_look")
     for _ in range(2):
-        town.look()
+        town.work()
+    assert town.got == [3]
     assert Run.objects.count() == 1
-    assert membership.loaded(Run.objects.get().joined) == BitMap64([town.ids[3]])

@@ -33,3 +33,13 @@ def take_pushed(project_id: str, subject: int, checkpoint: str) -> None:
     push.reached = pages.reached = checkpoints.reached
     pages.READ_AT_ONCE = 1
     push.take(project_id, subject)
+
+
+def look(checkpoint: str) -> None:
+    """Looks who has come into the cohorts that campaigns watch, and dies at the checkpoint."""
+    from campaigns.sending import launch
+
+    os.environ.update(CONSOLE_CHECKPOINTS="may_kill", CONSOLE_CHECKPOINT=checkpoint)
+    importlib.reload(checkpoints)
+    launch.reached = checkpoints.reached
+    launch.tick()
