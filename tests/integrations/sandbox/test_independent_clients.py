@@ -133,7 +133,7 @@ def test_solapi_for_python(solapi: SolapiAsker, tmp_path: Path) -> None:
     assert found["in_group"] == {
         "01040001000": ["SMS", "4000"],
         "01040001001": ["LMS", "4000"],
-        "01040000002": ["ATA", "4000"],
+        "01040000002": ["LMS", "4000"],
         "01040000004": ["SMS", "1061"],
     }
     assert (found["status"], found["listed"], found["groups"]) == ("COMPLETE", [2, True], [found["group"]])
@@ -162,7 +162,7 @@ def test_solapi_for_node(solapi: SolapiAsker, tmp_path: Path) -> None:
         "01040001000": ["SMS", "4000", False],
         "01040001001": ["LMS", "4000", False],
         "01040001006": ["MMS", "4000", False],
-        "01040000002": ["ATA", "4000", True],
+        "01040000002": ["LMS", "4000", True],
         "01040001007": ["BMS_FREE", "4000", False],
         "01040001008": ["BMS_FREE", "4000", False],
         "01040000004": ["SMS", "1061", False],
