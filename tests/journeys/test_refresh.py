@@ -49,7 +49,7 @@ def test_pressing_refresh_brings_cohorts_and_their_people(world: Any, town: Any,
     key = int(first.get_attribute("href").rstrip("/").rsplit("/", 1)[1])
     first.click()
     expect(page.get_by_role("heading", name="지금 속한 코호트")).to_be_visible()
-    expect(page.get_by_role("link", name="VIP 재구매 유도")).to_be_visible()
+    expect(page.get_by_role("list").get_by_role("link", name="VIP 재구매 유도")).to_be_visible()
     assert Profile.objects.filter(pk=key, project=world.project).exists()
 
 
