@@ -129,7 +129,7 @@ def _show(request: Any, access: Access, *, status: int = 200, **more: Any) -> Ht
         "import_form": ImportForm(),
         "search_form": SearchForm(),
     } | more
-    return render(request, "campaigns/opt_outs.html", context, status=status)
+    return render(request, "campaigns/audience/opt_outs.html", context, status=status)
 
 
 # -- Changing ---------------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def remove(request: Any, access: Access, opt_out_id: int) -> HttpResponse:
     is_dialog = request.htmx and request.htmx.target == "dialogs"
     context = {"nav": "settings", "row": row, "form": form}
     template = "_opt_out_remove_dialog" if is_dialog else "opt_out_remove"
-    return render(request, f"campaigns/{template}.html", context, status=422 if form.errors else 200)
+    return render(request, f"campaigns/audience/{template}.html", context, status=422 if form.errors else 200)
 
 
 @require_POST

@@ -38,7 +38,7 @@ PEOPLE = 20
 def cohorts(request: ProjectRequest, access: Access) -> HttpResponse:
     """The list of the combobox for the text typed so far."""
     choice = choosing.choice(access, request.GET.get("cohort-q", ""))
-    return render(request, "campaigns/_cohort_list.html", {"choice": choice})
+    return render(request, "campaigns/audience/_cohort_list.html", {"choice": choice})
 
 
 @require_safe
@@ -47,7 +47,7 @@ def freshness(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     """How old the chosen cohort is; while it is read, how far."""
     campaign = fetch(access, campaign_id)
     fresh = fresh_of(access, campaign)
-    response = render(request, "campaigns/_freshness.html", part_context(access, campaign) | {"fresh": fresh})
+    response = render(request, "campaigns/audience/_freshness.html", part_context(access, campaign) | {"fresh": fresh})
     if request.GET.get("running") == "1" and not (fresh and fresh.is_running):
         trigger_client_event(response, "audience-changed", {}, after="settle")
         trigger_client_event(response, "draft-saved", {}, after="settle")
@@ -59,7 +59,9 @@ def freshness(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 def reach(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     """발송 대상 (N) and the funnel of the draft as it is saved."""
     campaign = fetch(access, campaign_id)
-    return render(request, "campaigns/_reach.html", part_context(access, campaign) | reach_context(access, campaign))
+    return render(
+        request, "campaigns/audience/_reach.html", part_context(access, campaign) | reach_context(access, campaign)
+    )
 
 
 @require_safe
@@ -71,7 +73,7 @@ def preview(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     context = part_context(access, campaign) | preview_context(
         access, campaign, plan, senders.listing(access.project), request.GET
     )
-    return render(request, "campaigns/_preview.html", context)
+    return render(request, "campaigns/message/_preview.html", context)
 
 
 @require_safe
@@ -83,7 +85,7 @@ def measure(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     shown = preview_context(access, campaign, plan, listing, request.GET)["preview"]
     measured = measured_of(campaign, plan, shown, live(campaign, listing))
     context = part_context(access, campaign) | {"measured": measured, "plan": plan, "oob": True}
-    return render(request, "campaigns/_measured.html", context)
+    return render(request, "campaigns/message/_measured.html", context)
 
 
 @require_safe
@@ -118,7 +120,7 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 def _people(request: Any, context: dict[str, Any]) -> HttpResponse:
     target = (request.htmx.target or "") if request.htmx else ""
     template = {"dialogs": "_people", "funnel-people": "_people_page"}.get(target, "people")
-    return render(request, f"campaigns/{template}.html", context)
+    return render(request, f"campaigns/audience/{template}.html", context)
 
 
 def _changed(request: Any, access: Access, campaign: Campaign, plan: Plan, becomes: str) -> HttpResponse:

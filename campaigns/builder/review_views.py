@@ -102,7 +102,7 @@ def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown]
         context |= {"measures_later": True}
     else:
         context |= _priced(campaign, ready, context["preview"])
-    return render(request, "campaigns/review.html", context, status=422 if refused else 200)
+    return render(request, "campaigns/builder/review.html", context, status=422 if refused else 200)
 
 
 @require_safe
@@ -114,7 +114,7 @@ def priced(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     shown = preview_context(access, campaign, ready.plan, listing, request.GET)["preview"]
     context = part_context(access, campaign) | {"plan": ready.plan, "oob": True, "is_review": True}
     context |= {"problems": at_fields(campaign, ready.problems)} | _priced(campaign, ready, shown)
-    return render(request, "campaigns/_review_priced.html", context)
+    return render(request, "campaigns/builder/_review_priced.html", context)
 
 
 def _priced(campaign: Campaign, ready: Readiness, shown: Any) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _ask(
     }
     target = (request.htmx.target or "") if request.htmx else ""
     template = {"dialogs": "_test", "test-form": "_test_form"}.get(target, "test")
-    return render(request, f"campaigns/{template}.html", context | more, status=status)
+    return render(request, f"campaigns/builder/{template}.html", context | more, status=status)
 
 
 def _show(request: Any, access: Access, campaign: Campaign, run: Run) -> HttpResponse:
@@ -86,7 +86,9 @@ def _show(request: Any, access: Access, campaign: Campaign, run: Run) -> HttpRes
         "people": people,
         "is_over": all(one.state in SETTLED for one in people),
     }
-    return render(request, "campaigns/_test_outcome.html" if request.htmx else "campaigns/test_sent.html", context)
+    return render(
+        request, "campaigns/builder/_test_outcome.html" if request.htmx else "campaigns/builder/test_sent.html", context
+    )
 
 
 @require_safe

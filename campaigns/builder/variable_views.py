@@ -88,7 +88,9 @@ def variable(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     }
     target = (request.htmx.target or "") if request.htmx else ""
     template = {"dialogs": "_variable", "variable-form": "_variable_form"}.get(target, "variable")
-    return render(request, f"campaigns/{template}.html", context, status=422 if is_given and not written else 200)
+    return render(
+        request, f"campaigns/message/{template}.html", context, status=422 if is_given and not written else 200
+    )
 
 
 def _initial(request: Any, *, is_file: bool) -> dict[str, str]:

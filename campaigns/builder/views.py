@@ -111,7 +111,7 @@ def _page(request: Any, access: Access, campaign: Campaign, *, status: int = 200
     text = request.GET.get("q", "")
     if text:
         context["choice"] = choosing.choice(access, text)
-    return render(request, "campaigns/builder.html", context, status=status)
+    return render(request, "campaigns/builder/builder.html", context, status=status)
 
 
 def _measured(
@@ -174,7 +174,7 @@ def _not_saved(request: Any, access: Access, campaign: Campaign, status: int, **
         ]
     if request.htmx:
         context = {"campaign": campaign, "oob": True, "me": str(access.user)} | why
-        return render(request, "campaigns/_not_saved.html", context, status=status)
+        return render(request, "campaigns/builder/_not_saved.html", context, status=status)
     posted = request.POST.get("channel", "")
     why["posted_channel"] = posted if posted and not campaign.channel else ""
     return _page(request, access, campaign, status=status, **why)
@@ -207,7 +207,7 @@ def _then(
     context = part_context(access, campaign) | timing_context(campaign) | message_context(campaign, listing)
     context |= {"oob": True, "again": done.again, "focused_button": done.focused_button}
     context |= upload_context(campaign) | said
-    response = render(request, "campaigns/_after_save.html", context, status=status)
+    response = render(request, "campaigns/builder/_after_save.html", context, status=status)
     for name, detail in _events(act, done, changed):
         trigger_client_event(response, name, detail, after="settle")
     return replace_url(response, reverse("campaigns:edit", args=[access.project.id, campaign.pk]))

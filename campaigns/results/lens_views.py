@@ -29,7 +29,7 @@ def messages(request: Any, access: Access, profile_id: int) -> HttpResponse:
         "is_next": key is not None,
         "is_fragment": bool(request.htmx),
     }
-    return render(request, f"campaigns/{'_messages' if request.htmx else 'messages'}.html", context)
+    return render(request, f"campaigns/results/{'_messages' if request.htmx else 'messages'}.html", context)
 
 
 @require_safe
@@ -40,7 +40,7 @@ def using_cohort(request: Any, access: Access, source_id: int) -> HttpResponse:
     if not request.htmx:
         return redirect("cohorts:cohort", access.project.id, source_id)
     users, count = lens.using_cohort(access, cohort)
-    return render(request, "campaigns/_using.html", {"users": users, "count": count})
+    return render(request, "campaigns/results/_using.html", {"users": users, "count": count})
 
 
 @require_safe
@@ -51,4 +51,4 @@ def using_group(request: Any, access: Access, group_id: UUID) -> HttpResponse:
     if not request.htmx:
         return redirect("cohorts:group", access.project.id, group_id)
     users, count = lens.using_group(access, group)
-    return render(request, "campaigns/_using.html", {"users": users, "count": count})
+    return render(request, "campaigns/results/_using.html", {"users": users, "count": count})

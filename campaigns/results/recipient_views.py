@@ -44,7 +44,7 @@ def people(request: Any, access: Access, campaign_id: UUID, run_number: int) -> 
         given = {name: value for name, value in asked.items() if value}
         return redirect(f"{address}?{urlencode({'run': run_number, **given})}#who")
     context = {"campaign": campaign, "run": run, "report": report_of(campaign, run), "find_form": FindForm()}
-    return render(request, "campaigns/_who.html", context | detail.who_context(run, **asked))
+    return render(request, "campaigns/results/_who.html", context | detail.who_context(run, **asked))
 
 
 @require_POST
@@ -76,7 +76,7 @@ def search(request: Any, access: Access, campaign_id: UUID, run_number: int) -> 
     if not request.htmx:
         return show(request, access, campaign, run, status=status, **context)
     context |= {"campaign": campaign, "run": run, "report": report_of(campaign, run)}
-    return render(request, "campaigns/_who.html", context, status=status)
+    return render(request, "campaigns/results/_who.html", context, status=status)
 
 
 # -- One of them ------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def recipient(request: Any, access: Access, campaign_id: UUID, run_number: int, 
     one = detail.fetch_recipient(run, recipient_id)
     is_dialog = request.htmx and request.htmx.target == "dialogs"
     context = _recipient_context(campaign, run, one, contact="")
-    return render(request, f"campaigns/{'_recipient_dialog' if is_dialog else 'recipient'}.html", context)
+    return render(request, f"campaigns/results/{'_recipient_dialog' if is_dialog else 'recipient'}.html", context)
 
 
 @require_POST
@@ -109,7 +109,7 @@ def reveal(request: Any, access: Access, campaign_id: UUID, run_number: int, rec
         whole_contacts=True,
     )
     context = _recipient_context(campaign, run, one, contact=national(one.phone))
-    return render(request, "campaigns/recipient.html", context)
+    return render(request, "campaigns/results/recipient.html", context)
 
 
 def _recipient_context(campaign: Campaign, run: Run, one: Any, contact: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ def export_run(request: Any, access: Access, campaign_id: UUID, run_number: int)
         context = {"nav": "campaigns", "campaign": campaign, "run": run, "form": form, "sets": sets, "whole": whole}
         is_dialog = request.htmx and request.htmx.target == "dialogs"
         template = "_export_dialog" if is_dialog else "export"
-        return render(request, f"campaigns/{template}.html", context, status=422 if form.errors else 200)
+        return render(request, f"campaigns/results/{template}.html", context, status=422 if form.errors else 200)
     who = form.cleaned_data["who"]
     record(
         Action.RECIPIENTS_EXPORTED,

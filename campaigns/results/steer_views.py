@@ -183,7 +183,7 @@ def _ask(
         "hidden": {"seen": detail.seen(one), **hidden},
     }
     is_dialog = request.htmx and request.htmx.target == "dialogs"
-    return render(request, f"campaigns/{'_ask' if is_dialog else 'ask'}.html", context)
+    return render(request, f"campaigns/results/{'_ask' if is_dialog else 'ask'}.html", context)
 
 
 def _back(request: Any, access: Access, one: Campaign, said: str, run: Run | None = None) -> HttpResponse:

@@ -31,7 +31,7 @@ def campaign_list(request: Any, access: Access) -> HttpResponse:
         "channels": Channel.choices,
     }
     is_part = request.htmx and request.htmx.target == "campaigns"
-    return render(request, f"campaigns/{'_list' if is_part else 'list'}.html", context)
+    return render(request, f"campaigns/results/{'_list' if is_part else 'list'}.html", context)
 
 
 @require_safe
@@ -53,7 +53,7 @@ def show(
     asked = request.GET
     context |= detail.who_context(run, asked.get("who", ""), asked.get("reason", ""), asked.get("after", ""))
     context |= detail.phone_context(run, one) | {"find_form": FindForm()} | more
-    return render(request, "campaigns/campaign.html", context, status=status)
+    return render(request, "campaigns/results/campaign.html", context, status=status)
 
 
 @require_safe
@@ -67,7 +67,7 @@ def live(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     if request.GET.get("v", "") == context["token"]:
         return HttpResponse(status=204)
     announces = request.GET.get("s", "") != context["standing"]
-    return render(request, "campaigns/_live.html", context | {"is_fragment": True, "announces": announces})
+    return render(request, "campaigns/results/_live.html", context | {"is_fragment": True, "announces": announces})
 
 
 @require_safe
@@ -80,7 +80,7 @@ def run_list(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     before = request.GET.get("before", "")
     number = int(before) if before.isascii() and before.isdecimal() and len(before) < 10 else None
     lines, older = detail.run_lines(one, number)
-    return render(request, "campaigns/_run_lines.html", {"campaign": one, "lines": lines, "older": older})
+    return render(request, "campaigns/results/_run_lines.html", {"campaign": one, "lines": lines, "older": older})
 
 
 @require_safe
@@ -90,7 +90,7 @@ def planned(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     one = detail.fetch(access, campaign_id)
     if not request.htmx:
         return redirect("campaigns:campaign", access.project.id, one.pk)
-    return render(request, "campaigns/_planned.html", {"campaign": one, "plan": plan_of(one)})
+    return render(request, "campaigns/results/_planned.html", {"campaign": one, "plan": plan_of(one)})
 
 
 @require_safe
@@ -105,4 +105,4 @@ def menu(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
         "on_list": request.GET.get("on") != "page",
         "is_going": one.state in GOING,
     }
-    return render(request, f"campaigns/{'_menu' if request.htmx else 'menu'}.html", context)
+    return render(request, f"campaigns/results/{'_menu' if request.htmx else 'menu'}.html", context)

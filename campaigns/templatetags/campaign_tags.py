@@ -165,19 +165,19 @@ def placeholders(text: str) -> SafeString:
 _VARIABLE = (("", ""), (mark_safe('<b class="variable">'), mark_safe("</b>")))
 
 
-@register.inclusion_tag("campaigns/_counter.html", takes_context=True)
+@register.inclusion_tag("campaigns/message/_counter.html", takes_context=True)
 def counter(context: template.Context, name: str) -> dict[str, Any]:
     """How long the text of the field `name` is, for the person of the preview and for the longest."""
     return _of_measured(context, name, "counters")
 
 
-@register.inclusion_tag("campaigns/_notes.html", takes_context=True)
+@register.inclusion_tag("campaigns/message/_notes.html", takes_context=True)
 def notes(context: template.Context, name: str) -> dict[str, Any]:
     """What the field `name` makes of its readers, and what in it can't be sent."""
     return _of_measured(context, name, "notes")
 
 
-@register.inclusion_tag("campaigns/_fill.html", takes_context=True)
+@register.inclusion_tag("campaigns/message/_fill.html", takes_context=True)
 def fill(context: template.Context, name: str) -> dict[str, Any]:
     """How many of the audience have a value for a variable."""
     return _of_measured(context, name, "fills")
@@ -193,7 +193,7 @@ def measures_anew(context: template.Context) -> SafeString:
         ("fill", measured.variables, measured.fills),
     )
     pieces = [
-        get_template(f"campaigns/_{what}.html").render({"name": name, "one": of.get(name), "oob": True})
+        get_template(f"campaigns/message/_{what}.html").render({"name": name, "one": of.get(name), "oob": True})
         for what, names, of in places
         for name in names
     ]

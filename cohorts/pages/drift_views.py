@@ -30,7 +30,7 @@ def two_roads(request: HttpRequest, access: Access, source_id: int) -> HttpRespo
         "parts": [(part, pages[part.what]) for part in parts],
         "drifts": drift.history_of(one),
     }
-    return render(request, "cohorts/two_roads.html", context)
+    return render(request, "cohorts/push/two_roads.html", context)
 
 
 @require_safe
@@ -50,4 +50,4 @@ def drift_people(request: HtmxRequest, access: Access, source_id: int, what: str
         return whole
     page = detail.people_at(one, {what: (part.people, offset, drift.PEOPLE_SHOWN)})[what]
     context = {"cohort": one, "shown_drift": roads.drift, "what": what, "page": page}
-    return render(request, "cohorts/_people.html", context)
+    return render(request, "cohorts/cohort/_people.html", context)

@@ -36,7 +36,7 @@ def group_list(request: HtmxRequest, access: Access) -> HttpResponse:
     number = request.GET.get("page", "")
     page = group_queries.group_page(access, text, int(number) if number.isdecimal() and len(number) < 7 else 1)
     is_part = request.htmx and request.htmx.target == "groups"
-    template = "cohorts/_groups.html" if is_part else "cohorts/groups.html"
+    template = "cohorts/groups/_groups.html" if is_part else "cohorts/groups/groups.html"
     return render(request, template, {"nav": "groups", "page": page, "text": text})
 
 
@@ -58,7 +58,7 @@ def group(request: HtmxRequest, access: Access, group_id: UUID) -> HttpResponse:
         ),
         "used_in": group_queries.used_in(one),
     }
-    return render(request, "cohorts/group.html", context)
+    return render(request, "cohorts/groups/group.html", context)
 
 
 @require_safe
@@ -72,14 +72,14 @@ def group_numbers(request: HtmxRequest, access: Access, group_id: UUID) -> HttpR
     try:
         people = groups.members(access.project.pk, definition)
     except groups.NotReady as error:
-        return render(request, "cohorts/_group_numbers.html", {"group": one, "not_ready": error})
+        return render(request, "cohorts/groups/_numbers.html", {"group": one, "not_ready": error})
     others = group_queries.neighbours(one, definition)
     context = {
         "group": one,
         "count": groups.counted(access.project.pk, people),
         "overlap": group_queries.overlap_of(one, people, others) if people else None,
     }
-    return render(request, "cohorts/_group_numbers.html", context)
+    return render(request, "cohorts/groups/_numbers.html", context)
 
 
 @require_POST
@@ -168,7 +168,7 @@ def group_compose(request: HtmxRequest, access: Access) -> HttpResponse:
     compose.do(request.POST.get("do", ""))
     one = _edited(request, access)
     if request.htmx:
-        return render(request, "cohorts/_group_builder.html", _builder_context(request, access, compose, one))
+        return render(request, "cohorts/groups/_builder.html", _builder_context(request, access, compose, one))
     return _builder_page(request, access, compose, one)
 
 
@@ -183,7 +183,7 @@ def group_size(request: HtmxRequest, access: Access) -> HttpResponse:
             context["count"] = groups.count(access.project.pk, compose.definition)
         except groups.NotReady as error:
             context["not_ready"] = _why_not_ready(error)
-    return render(request, "cohorts/_group_size.html", context)
+    return render(request, "cohorts/groups/_size.html", context)
 
 
 @require_POST
@@ -194,7 +194,7 @@ def group_choices(request: HtmxRequest, access: Access) -> HttpResponse:
     one = _edited(request, access)
     found, matched = group_queries.choices(access, kind, request.POST.get("find", ""), one.pk if one else None)
     context = {"place": place, "choices": found, "matched": matched, "kind": kind}
-    return render(request, "cohorts/_group_choices.html", context)
+    return render(request, "cohorts/groups/_choices.html", context)
 
 
 # -- Inside -----------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def _builder_page(
 ) -> HttpResponse:
     context = _builder_context(request, access, compose, one, with_problems="problems" in more) | more
     context["names"] = group_queries.property_names(access.project.pk)
-    return render(request, "cohorts/group_edit.html", context, status=status)
+    return render(request, "cohorts/groups/edit.html", context, status=status)
 
 
 def _builder_context(

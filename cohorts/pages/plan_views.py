@@ -56,7 +56,7 @@ def schedule(request: HttpRequest, access: Access) -> HttpResponse:
         "pages": pages,
         "ticks": planning.last_ticks(access.project.pk, TICKS_SHOWN),
     }
-    return render(request, "cohorts/schedule.html", context)
+    return render(request, "cohorts/plan/schedule.html", context)
 
 
 # -- The project's rules ----------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def rules(request: HttpRequest, access: Access) -> HttpResponse:
 
 def _rules_page(request: HttpRequest, access: Access, form: RulesForm, status: int = 200) -> HttpResponse:
     context = {"nav": "settings", "form": form, "rules": form.instance, "may_edit": access.may(Right.EDIT_COHORT_RULES)}
-    return render(request, "cohorts/rules.html", context, status=status)
+    return render(request, "cohorts/plan/rules.html", context, status=status)
 
 
 @require_POST

@@ -28,10 +28,10 @@ def profile_list(request: HttpRequest, access: Access) -> HttpResponse:
     sync = sync_filter.read(access, request.GET)
     context = {"nav": "profiles", "is_first": key is None, "form": FindForm(), "sync": sync}
     if sync.form.errors:
-        return render(request, "cohorts/profiles.html", context, status=422)
+        return render(request, "cohorts/people/profiles.html", context, status=422)
     if sync.choice is None:
         context["page"] = lookup.profile_page(access, key, sync.among)
-    return render(request, "cohorts/profiles.html", context)
+    return render(request, "cohorts/people/profiles.html", context)
 
 
 @require_POST
@@ -42,7 +42,7 @@ def profile_search(request: HttpRequest, access: Access) -> HttpResponse:
     form, sync = FindForm(request.POST), sync_filter.read(access, request.POST)
     context = {"nav": "profiles", "form": form, "sync": sync}
     if not form.is_valid() or sync.form.errors or sync.choice is not None:
-        return render(request, "cohorts/profiles.html", context, status=422)
+        return render(request, "cohorts/people/profiles.html", context, status=422)
     found = lookup.search(access, form.cleaned_data["q"], sync.among)
     record(
         Action.PROFILES_SEARCHED,
@@ -53,7 +53,7 @@ def profile_search(request: HttpRequest, access: Access) -> HttpResponse:
         found=len(found.rows),
     )
     kinds = [str(KINDS[kind]) for kind in found.kinds]
-    return render(request, "cohorts/profiles.html", context | {"found": found, "kinds": kinds})
+    return render(request, "cohorts/people/profiles.html", context | {"found": found, "kinds": kinds})
 
 
 @require_safe
@@ -63,7 +63,7 @@ def profile(request: HttpRequest, access: Access, profile_id: int) -> HttpRespon
     one = access.fetch(Profile, pk=profile_id)
     after, before = _key(request.GET.get("after", "")), _key(request.GET.get("events", ""))
     context = _profile_context(access, one, contacts=None, after=after or 0, before=before)
-    return render(request, "cohorts/profile.html", context)
+    return render(request, "cohorts/people/profile.html", context)
 
 
 def _key(text: str) -> int | None:
@@ -83,7 +83,9 @@ def reveal(request: HttpRequest, access: Access, profile_id: int) -> HttpRespons
         target=str(one.pk),
         whole_contacts=True,
     )
-    return render(request, "cohorts/profile.html", _profile_context(access, one, contacts=lookup.contacts_of(one)))
+    return render(
+        request, "cohorts/people/profile.html", _profile_context(access, one, contacts=lookup.contacts_of(one))
+    )
 
 
 def _profile_context(
@@ -119,7 +121,7 @@ def profile_cohorts(request: HttpRequest, access: Access, profile_id: int) -> Ht
         "belonging": lookup.belonging(access, one, _key(request.GET.get("after", "")) or 0),
         "is_step": True,
     }
-    return render(request, "cohorts/_belonging.html", context)
+    return render(request, "cohorts/people/_belonging.html", context)
 
 
 @require_safe
@@ -128,4 +130,4 @@ def profile_events(request: HttpRequest, access: Access, profile_id: int) -> Htt
     """More of a profile's Partner Sync, older than the version (its key) in `before`."""
     one = access.fetch(Profile, pk=profile_id)
     context = {"profile": one, "events": history.events_of(one, _key(request.GET.get("before", "")))}
-    return render(request, "cohorts/_sync_more.html", context)
+    return render(request, "cohorts/people/_sync_more.html", context)

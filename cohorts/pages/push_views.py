@@ -47,7 +47,7 @@ def push_live(request: Any, access: Access) -> HttpResponse:
         return HttpResponse(status=UNCHANGED)
     if not request.htmx:
         return redirect("cohorts:push", access.project.id)
-    return render(request, "cohorts/_push_live.html", _context(access, setup))
+    return render(request, "cohorts/push/_live.html", _context(access, setup))
 
 
 @require_POST
@@ -68,7 +68,7 @@ def push_confirm(request: Any, access: Access) -> HttpResponse:
     )
     if request.htmx:
         setup = push_queries.setup_of(access)
-        return render(request, "cohorts/_push_live.html", _context(access, setup) | {"told": said})
+        return render(request, "cohorts/push/_live.html", _context(access, setup) | {"told": said})
     messages.success(request, said)
     return redirect("cohorts:push", access.project.id)
 
@@ -100,7 +100,7 @@ def push_columns(request: HttpRequest, access: Access) -> HttpResponse:
 
 def _page(request: HttpRequest, access: Access, *, status: int = 200, **more: Any) -> HttpResponse:
     context = _context(access, push_queries.setup_of(access)) | {"guide": push_queries.guide_of(request, access)} | more
-    return render(request, "cohorts/push.html", context, status=status)
+    return render(request, "cohorts/push/push.html", context, status=status)
 
 
 def _context(access: Access, setup: push_queries.Setup) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def versions(request: HttpRequest, access: Access, source_id: int) -> HttpRespon
         "lines": compare.all_of(one),
         "rules": retain.rules_of(one.project_id),
     }
-    return render(request, "cohorts/versions.html", context)
+    return render(request, "cohorts/versions/versions.html", context)
 
 
 @require_safe
@@ -77,7 +77,11 @@ def _difference_answer(request: HtmxRequest, one: Cohort, found: compare.Differe
     parts = [(name, compare.SETS[name], pages[name]) for name in compare.SETS if name in pages]
     context = {"nav": "cohorts", "cohort": one, "difference": found, "parts": parts, **more}
     is_dialog = request.htmx and request.htmx.target == "dialogs"
-    return render(request, "cohorts/_difference_dialog.html" if is_dialog else "cohorts/difference.html", context)
+    return render(
+        request,
+        "cohorts/versions/_difference_dialog.html" if is_dialog else "cohorts/versions/difference.html",
+        context,
+    )
 
 
 @require_safe
@@ -96,7 +100,9 @@ def difference_people(
         address["Location"] += f"?{what}={offset}#people-{what}"
         return address
     page = detail.people_at(one, {what: (found.sets[what], offset, compare.PEOPLE_SHOWN)})[what]
-    return render(request, "cohorts/_people.html", {"cohort": one, "difference": found, "what": what, "page": page})
+    return render(
+        request, "cohorts/cohort/_people.html", {"cohort": one, "difference": found, "what": what, "page": page}
+    )
 
 
 @require_POST

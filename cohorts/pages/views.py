@@ -33,7 +33,11 @@ from notifly_console.lib import email, phone
 from notifly_console.tenancy.access import Access, Right, project_view
 
 UNCHANGED = 204
-PARTS = {"dialogs": "cohorts/_dialog.html", "cohort": "cohorts/_cohort.html", "rhythm": "cohorts/_rhythm.html"}
+PARTS = {
+    "dialogs": "cohorts/cohort/_dialog.html",
+    "cohort": "cohorts/cohort/_cohort.html",
+    "rhythm": "cohorts/plan/_rhythm.html",
+}
 """What of 코호트 상세 정보 goes into which element."""
 
 
@@ -50,8 +54,8 @@ def cohort_list(request: HtmxRequest, access: Access) -> HttpResponse:
     """The cohorts of a project; for a search or another page by htmx, the list alone."""
     context = _list_context(access, ListQuery.of(request.GET), live_of(access))
     if request.htmx and request.htmx.target == "live":
-        return render(request, "cohorts/_live.html", context | {"is_fragment": True})
-    return render(request, "cohorts/list.html", context)
+        return render(request, "cohorts/list/_live.html", context | {"is_fragment": True})
+    return render(request, "cohorts/list/list.html", context)
 
 
 @require_safe
@@ -68,7 +72,7 @@ def live(request: HtmxRequest, access: Access) -> HttpResponse:
     context = _list_context(access, query, now)
     # Said aloud only when the refresh begins, waits or ends, not at every page that it reads.
     announces = known.split(".")[0] != now.token.split(".")[0]
-    return render(request, "cohorts/_live.html", context | {"is_fragment": True, "announces": announces})
+    return render(request, "cohorts/list/_live.html", context | {"is_fragment": True, "announces": announces})
 
 
 @require_POST
@@ -139,7 +143,7 @@ def _back_to_list(request: HtmxRequest, access: Access, said: str, bad: bool = F
         return redirect("cohorts:list", access.project.id)
     shown = urlsplit(request.htmx.current_url or "").query
     context = _list_context(access, ListQuery.of(QueryDict(shown)), live_of(access))
-    response = render(request, "cohorts/_live.html", context | {"is_fragment": True, "announces": True})
+    response = render(request, "cohorts/list/_live.html", context | {"is_fragment": True, "announces": True})
     return _toast(response, said, bad)
 
 
@@ -192,7 +196,7 @@ def cohort_answer(
     """The open cohort where it is open: a page, the dialog, or its body; with `more` for the templates."""
     context = _cohort_context(access, one, offsets) | more
     target = (request.htmx.target or "") if request.htmx else ""
-    template = PARTS.get(target, "cohorts/cohort.html")
+    template = PARTS.get(target, "cohorts/cohort/cohort.html")
     return render(request, template, context)
 
 
@@ -256,7 +260,7 @@ def cohort_run(request: HtmxRequest, access: Access, source_id: int) -> HttpResp
         return HttpResponse(status=UNCHANGED)
     if not request.htmx:
         return redirect("cohorts:cohort", access.project.id, source_id)
-    response = render(request, "cohorts/_run.html", context)
+    response = render(request, "cohorts/cohort/_run.html", context)
     return response if context["runs"] else trigger_client_event(response, "cohort-changed", {})
 
 
@@ -312,7 +316,7 @@ def people(request: HtmxRequest, access: Access, source_id: int, what: str) -> H
     size = detail.MEMBERS_SHOWN if what == "members" else detail.MOVES_SHOWN
     raw = getattr(snapshot, what.removeprefix("held_"))
     page = detail.people_at(one, {what: (raw, offset, size)})[what]
-    return render(request, "cohorts/_people.html", {"cohort": one, "what": what, "page": page})
+    return render(request, "cohorts/cohort/_people.html", {"cohort": one, "what": what, "page": page})
 
 
 @require_POST
@@ -339,7 +343,7 @@ def members(request: HtmxRequest, access: Access, source_id: int) -> HttpRespons
     status = 200 if form.is_valid() else 422
     context = {"cohort": one, "found": found, "find_form": form}
     if request.htmx:
-        return render(request, "cohorts/_found.html", context, status=status)
+        return render(request, "cohorts/cohort/_found.html", context, status=status)
     answer = cohort_answer(request, access, one, {}, **context)
     answer.status_code = status
     return answer

@@ -127,7 +127,7 @@ def cohort_rows(context: template.Context, rows: list[Row]) -> SafeString:
     for row in rows:
         one = row.cohort
         if row.has_note or row.pull is not None:
-            drawing = get_template("cohorts/_row.html").template  # type: ignore[attr-defined]
+            drawing = get_template("cohorts/list/_row.html").template  # type: ignore[attr-defined]
             with context.push(row=row, cohort=one, address=_address(one), state=row.state):
                 drawn.append(drawing.render(context))
             continue
@@ -148,7 +148,7 @@ def cohort_rows(context: template.Context, rows: list[Row]) -> SafeString:
 def _drawn(calm: Calm) -> SafeString:
     """A calm row, drawn once for as long as it shows the same: fifty of them were most of a page's time."""
     return SafeString(
-        get_template("cohorts/_row.html").render(
+        get_template("cohorts/list/_row.html").render(
             {"cohort": calm, "address": _address(calm), "row": None, "state": STATES[calm.state]}
         )
     )
