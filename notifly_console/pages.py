@@ -81,7 +81,7 @@ def _broker_says() -> str:
         with BrokerConnection(
             settings.BROKER.url, transport_options=settings.BROKER.options, connect_timeout=1
         ) as broker:
-            broker.ensure_connection(max_retries=1, timeout=1)
+            broker.ensure_connection(max_retries=1, interval_start=0, timeout=1)
     except Exception as error:  # whatever the broker's client raises, the answer is the same: it isn't there
         log.warning("broker_unreachable", error=type(error).__name__)
         return "unreachable"

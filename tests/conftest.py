@@ -63,6 +63,25 @@ def _quick_passwords() -> Iterator[None]:
     PBKDF2PasswordHasher.iterations = rounds
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_look_for_static_files() -> Iterator[None]:
+    """Each test client has a stack of middleware of its own; what it finds in our folders is the same each time."""
+    from whitenoise.middleware import WhiteNoiseMiddleware
+
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
+
+    def once(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    WhiteNoiseMiddleware.add_files_from_finders = once  # type: ignore[method-assign]
+    yield
+    WhiteNoiseMiddleware.add_files_from_finders = look  # type: ignore[method-assign]
+
+
 class World:
     """A project with one person of each role, and a stranger with a project of their own. Made on first use."""
 
@@ -139,18 +158,23 @@ def sandbox(_sandbox: Any, settings: Any) -> Iterator[Any]:
 
 
 @pytest.fixture
-def pusher(world: World) -> Any:
-    """Calls the webhook of the world's project with a live key (`tests/integrations/pushing.py`)."""
+def forgetful() -> None:
+    """What the webhook keeps in its process' memory is of other tests."""
     from integrations import inbox, inlets, webhooks
     from notifly_console.tenancy import keys
-    from tests import factories
-    from tests.integrations.pushing import Pusher
 
-    # What the webhook keeps in its process' memory is of other tests.
     webhooks.FAILURES.clear()
     keys._seen_at = -keys.LOOKED_EVERY_SECONDS
     inlets._noted.clear()
     inlets._belonging.clear()
     inbox._waiting.clear()
     inbox._woken.clear()
+
+
+@pytest.fixture
+def pusher(world: World, forgetful: None) -> Any:
+    """Calls the webhook of the world's project with a live key (`tests/integrations/pushing.py`)."""
+    from tests import factories
+    from tests.integrations.pushing import Pusher
+
     return Pusher(world.id, factories.api_key(world.project))
