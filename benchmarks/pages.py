@@ -59,12 +59,20 @@ def measured(cohorts: int, profiles: int, seconds: float) -> dict[str, Measured]
         here.sql("VACUUM ANALYZE")
         with web(here) as (port, server):
             base = f"/projects/{here.project}"
-            pages = {
-                "the cohort page": f"{base}/cohorts/",
-                "the cohort page by size": f"{base}/cohorts/?sort=-size",
-                "the largest cohort's dialog": f"{base}/cohorts/mixpanel_{seeded['biggest']}/",
+            biggest = f"{base}/cohorts/mixpanel_{seeded['biggest']}/"
+            in_list = {"HX-Request": "true", "HX-Target": "dialogs"}
+            in_dialog = {"HX-Request": "true", "HX-Target": "versions"}
+            pages: dict[str, tuple[str, dict[str, str]]] = {
+                "the cohort page": (f"{base}/cohorts/", {}),
+                "the cohort page by size": (f"{base}/cohorts/?sort=-size", {}),
+                "the largest cohort's dialog": (biggest, in_list),
+                "its versions, when they come into view": (biggest, in_dialog),
+                "the largest cohort's page of its own": (biggest, {}),
             }
-            return {name: ask(port, server, path, seeded["cookie"], seconds) for name, path in pages.items()}
+            sign_in = {"Cookie": seeded["cookie"]}
+            return {
+                name: ask(port, server, path, sign_in | headers, seconds) for name, (path, headers) in pages.items()
+            }
 
 
 @contextmanager
@@ -87,11 +95,11 @@ def web(here: Stage) -> Iterator[tuple[int, int]]:
         server.wait(timeout=15)
 
 
-def ask(port: int, server: int, path: str, cookie: str, seconds: float) -> Measured:
+def ask(port: int, server: int, path: str, headers: dict[str, str], seconds: float) -> Measured:
     """`CONNECTIONS` keep-alive clients ask for `path` as fast as they can."""
-    load(port, path, cookie, WARM_UP_SECONDS)
+    load(port, path, headers, WARM_UP_SECONDS)
     before = processor_ms(server)
-    times = load(port, path, cookie, seconds)
+    times = load(port, path, headers, seconds)
     spent = processor_ms(server) - before
     print(
         json.dumps({"path": path.rpartition("/projects/")[2][32:], "requests": len(times), "seconds": seconds}),
@@ -100,7 +108,7 @@ def ask(port: int, server: int, path: str, cookie: str, seconds: float) -> Measu
     return Measured(sorted(times)[int(len(times) * 0.95)], spent / len(times))
 
 
-def load(port: int, path: str, cookie: str, seconds: float) -> list[float]:
+def load(port: int, path: str, headers: dict[str, str], seconds: float) -> list[float]:
     """How long each answer took, in milliseconds. Raises SystemExit for one that isn't 200."""
     times: list[float] = []
     problems: list[str] = []
@@ -110,7 +118,7 @@ def load(port: int, path: str, cookie: str, seconds: float) -> list[float]:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         while time.perf_counter() < end and not problems:
             began = time.perf_counter()
-            connection.request("GET", path, headers={"Cookie": cookie})
+            connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
             body = answer.read()
             times.append((time.perf_counter() - began) * 1000)

@@ -56,9 +56,9 @@ def interference(people: int = 400_000, seconds: float = 8) -> Iterator[Line]:
         run_id = make_run(here, people)
         with web(here) as (port, server), ThreadPoolExecutor() as pool:
             page = f"/projects/{here.project}/campaigns/"
-            idle = ask(port, server, page, seeded["cookie"], seconds).p95
+            idle = ask(port, server, page, {"Cookie": seeded["cookie"]}, seconds).p95
             sending = pool.submit(work, here, run_id)
-            busy = ask(port, server, page, seeded["cookie"], seconds).p95
+            busy = ask(port, server, page, {"Cookie": seeded["cookie"]}, seconds).p95
             here.sql(f"UPDATE campaigns_run SET state = 'cancelled', finished_at = now() WHERE id = {int(run_id)}")
             sending.result()
         yield Line(

@@ -37,6 +37,7 @@ PARTS = {
     "dialogs": "cohorts/cohort/_dialog.html",
     "cohort": "cohorts/cohort/_cohort.html",
     "rhythm": "cohorts/plan/_rhythm.html",
+    "versions": "cohorts/versions/_versions.html",
 }
 """What of 코호트 상세 정보 goes into which element."""
 

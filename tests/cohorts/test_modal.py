@@ -78,6 +78,12 @@ def test_htmx_gets_the_dialog_or_its_body_and_everybody_else_a_page(twenty: Any,
     body = text_of(client.get(address(twenty, 2785620), headers=htmx("cohort")))
     assert "<dialog" not in body
     assert 'id="cohort"' in body
+    # The table of versions is far down: the dialog fetches it when it comes into view.
+    assert "모든 버전 보기" in body
+    assert "모든 버전 보기" not in dialog
+    versions = text_of(client.get(address(twenty, 2785620), headers=htmx("versions")))
+    assert versions.lstrip().startswith('<section class="ruled" id="versions"')
+    assert "모든 버전 보기" in versions
 
 
 def test_members_page_by_rank_and_stop_at_the_end(twenty: Any, sign_in: Any) -> None:

@@ -65,6 +65,8 @@ def test_members_are_paged_and_searched_inside_the_dialog(browse: Any, list_path
     page.get_by_label("사용자 ID 검색").fill("user_0000024")
     page.keyboard.press("Enter")
     expect(page.locator("#found")).to_contain_text("1명을 찾았습니다.")
+    page.locator("#versions").scroll_into_view_if_needed()
+    expect(page.get_by_role("link", name="모든 버전 보기")).to_be_visible()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="닫기", exact=True).click()
     expect(page).to_have_url(re.compile(r"/cohorts/$"))
