@@ -38,7 +38,7 @@ def _flush_in_spite_of_the_audit_log() -> Iterator[None]:
     from django.db import connection
     from django.db.backends.base.operations import BaseDatabaseOperations
 
-    lock = import_module("notifly_console.audit.migrations.0002_append_only").SQLITE
+    lock = import_module("notifly_console.audit.migrations.0001_squashed_0003").SQLITE
     flush = BaseDatabaseOperations.execute_sql_flush
 
     def unlocked(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
