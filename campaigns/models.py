@@ -239,9 +239,9 @@ class Campaign(models.Model):
 
 
 class Watch(models.Model):
-    """How far a campaign of 이벤트 기반 발송 has looked at who came into its cohort."""
+    """How far a campaign of 이벤트 기반 발송 has looked at who came into a cohort: its own, or one of its group's."""
 
-    campaign = models.OneToOneField(Campaign, on_delete=models.CASCADE, primary_key=True, related_name="watch")
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="watches")
     cohort = models.ForeignKey(Cohort, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     """(No constraint: whoever publishes a version holds the cohort's row and wakes the campaign.)"""
     number = models.IntegerField()
@@ -250,6 +250,9 @@ class Watch(models.Model):
     """Who came in before isn't sent to."""
     was_in = models.BigIntegerField(default=0)
     """How many were in then."""
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["campaign", "cohort"], name="watch_once")]
 
     def __str__(self) -> str:
         return f"{self.campaign_id} up to {self.number}"

@@ -185,6 +185,7 @@ def reason_of(reason: str) -> str:
         "import": _("파일로 등록한 수신거부"),
         "provider": _("080 수신거부"),
         "left_again": _("그사이 다시 나간 유저"),
+        "not_in_group": _("그룹의 조건에 맞지 않는 유저"),
         "already": _("이 캠페인이 이미 보낸 유저나 번호"),
         "changed": _("확정하는 사이 바뀐 유저"),
     }

@@ -1,12 +1,13 @@
 """Telling the cohorts when campaigns will want them: what a lower room must know of this one is told to it."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 from django.utils import timezone
 
-from campaigns.models import AudienceKind, Campaign, CampaignState
-from cohorts.groups.conditions import definition_of
+from campaigns.models import AudienceKind, Campaign, CampaignState, Watch
+from cohorts.groups.conditions import Definition, InCohort, InGroup, Synced, definition_of
 from cohorts.models import Cohort, UserGroup
 
 AHEAD = timedelta(hours=26)
@@ -21,7 +22,7 @@ def tell() -> int:
     now = timezone.now()
     coming = Campaign.objects.filter(state=CampaignState.ACTIVE, next_run_at__gt=now, next_run_at__lt=now + AHEAD)
     # One of 이벤트 기반 발송 wants to know who is in when it begins; then it takes what comes, when it comes.
-    coming = coming.exclude(timing__kind="live", watch__isnull=False)
+    coming = coming.exclude(timing__kind="live", pk__in=Watch.objects.values("campaign"))
     needed: dict[int, datetime] = {}
     for campaign in coming.select_related("group").order_by("-next_run_at"):
         assert campaign.next_run_at is not None
@@ -42,8 +43,26 @@ def cohorts_of(campaign: Campaign) -> set[int]:
     if campaign.audience_kind != AudienceKind.GROUP or campaign.group is None:
         return set()
     definition = definition_of(campaign.group.definition)
-    found = set(definition.cohorts)
-    inner = UserGroup.objects.filter(project_id=campaign.project_id, pk__in=definition.groups)
-    for stored in inner.values_list("definition", flat=True):
-        found |= definition_of(stored).cohorts
-    return found
+    return definition.cohorts.union(*(one.cohorts for one in _inner(campaign, definition.groups)))
+
+
+def triggers_of(campaign: Campaign) -> set[int]:
+    """The ids of the cohorts that somebody comes into when they come into its audience: its own, or those that its user
+    group wants people to be in. (Nobody is added to anything by leaving a cohort that they must not be in.)"""
+    if campaign.audience_kind != AudienceKind.GROUP or campaign.group is None:
+        return cohorts_of(campaign)
+    definition = definition_of(campaign.group.definition)
+    groups = {one.group for one in definition if isinstance(one, InGroup) and one.is_in}
+    return _wanted(definition).union(*map(_wanted, _inner(campaign, groups)))
+
+
+def _wanted(definition: Definition) -> set[int]:
+    joined = {one.cohort for one in definition if isinstance(one, Synced) and one.joined}
+    return joined | {one.cohort for one in definition if isinstance(one, InCohort) and one.is_in}
+
+
+def _inner(campaign: Campaign, groups: Collection[str]) -> list[Definition]:
+    inner = (
+        UserGroup.objects.filter(project_id=campaign.project_id, pk__in=groups) if groups else UserGroup.objects.none()
+    )
+    return [definition_of(stored) for stored in inner.values_list("definition", flat=True)]

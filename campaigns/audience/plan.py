@@ -104,7 +104,8 @@ def _plan(campaign: Campaign, channel: str, message: Any, at: datetime | None, r
     else:
         joined = resolved(campaign.project_id, loaded(run.joined or b""), since=run.created_at)
         walk = Walk(campaign.audience_kind, joined, first="joined")
-        walk.step("once", {"left_again": joined - members, "already": received(campaign, joined & members)})
+        out = "left_again" if snapshot else "not_in_group"
+        walk.step("once", {out: joined - members, "already": received(campaign, joined & members)})
     _has_mobile(walk, now)
     able = walk.left & now.marketing if is_advertising else walk.left
     lacking = people_lacking(campaign.project, able, content) if content else {}

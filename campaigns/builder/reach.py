@@ -8,10 +8,11 @@ from typing import Any
 from django.utils import timezone
 
 from campaigns.audience import plan as audience
+from campaigns.audience.needs import triggers_of
 from campaigns.audience.plan import Drop, Funnel, NoAudience, Plan, Step
 from campaigns.models import AudienceKind, Campaign, Freshness, Rules
 from campaigns.rules import rules_of
-from campaigns.sending.readiness import NOT_LIVE
+from campaigns.sending.readiness import never_live
 from campaigns.sending.schedule import timing_of
 from cohorts.models import Cohort
 from notifly_console.tenancy.access import Access, Right
@@ -96,6 +97,13 @@ def age_of(campaign: Campaign, rules: Rules) -> Age | None:
     return Age(cohort, hours, rules.freshness_hours, Freshness(rules.freshness))
 
 
+def triggers_named(campaign: Campaign) -> list[Cohort]:
+    """Of a user group: the cohorts that somebody has to come into to be sent to, by name."""
+    if campaign.audience_kind != AudienceKind.GROUP:
+        return []
+    return list(Cohort.objects.filter(pk__in=triggers_of(campaign)).only("name").order_by("name"))
+
+
 def plan_of(campaign: Campaign) -> Plan | None:
     """The plan of a draft; None while there is no audience to plan with."""
     try:
@@ -109,14 +117,15 @@ def reach_context(access: Access, campaign: Campaign) -> dict[str, Any]:
     context: dict[str, Any] = {"campaign": campaign, "age": age_of(campaign, rules_of(access.project))}
     if not campaign.audience_kind:
         return context
-    if timing_of(campaign.timing).is_live and campaign.audience_kind != AudienceKind.COHORT:
-        return context | {"not_live": NOT_LIVE}
+    is_live = timing_of(campaign.timing).is_live
+    if is_live and (never := never_live(campaign)):
+        return context | {"not_live": never}
     try:
         plan = audience.plan(campaign)
     except NoAudience as error:
         return context | {"no_audience": error}
-    if timing_of(campaign.timing).is_live:
-        return context | {"plan": plan, "is_live": True}
+    if is_live:
+        return context | {"plan": plan, "is_live": True, "triggers": triggers_named(campaign)}
     whole = access.may(Right.SEE_CONTACTS)
     size = plan.funnel.size
     return context | {

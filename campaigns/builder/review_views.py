@@ -15,7 +15,7 @@ from campaigns.audience.funnel import Plan
 from campaigns.builder.counters import Measured, is_quick, measured_of
 from campaigns.builder.page import part_context, zone_label
 from campaigns.builder.preview import preview_context
-from campaigns.builder.reach import age_of, bands
+from campaigns.builder.reach import age_of, bands, triggers_named
 from campaigns.builder.views import fetch
 from campaigns.message.problems import Shown, at_fields
 from campaigns.models import Campaign
@@ -88,6 +88,7 @@ def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown]
         "plan": plan,
         "bands": list(bands(plan.funnel)) if plan else [],
         "age": age_of(campaign, rules),
+        "triggers": triggers_named(campaign) if timing.is_live else [],
         "rules": rules,
         "forecast": forecast_of(campaign, plan, now),
         "listing": listing,

@@ -132,11 +132,12 @@ def coming(access: Access, campaign: Campaign, timing: Timing) -> list[Any]:
     return [campaign.next_run_at, *later]
 
 
-def live_of(campaign: Campaign, timing: Timing) -> dict[str, Watch | None] | None:
-    """How far 이벤트 기반 발송 that is going has looked; None for any other."""
-    if not timing.is_live or campaign.state != CampaignState.ACTIVE:
+def live_of(campaign: Campaign, timing: Timing) -> dict[str, list[Watch]] | None:
+    """How far 이벤트 기반 발송 that is going, or is over, has looked at each cohort; None for any other."""
+    if not timing.is_live or campaign.state not in (CampaignState.ACTIVE, CampaignState.ENDED):
         return None
-    return {"watch": Watch.objects.filter(campaign=campaign).first()}
+    watches = Watch.objects.filter(campaign=campaign).select_related("cohort").defer("cohort__description")
+    return {"watches": list(watches.order_by("cohort__name", "pk"))}
 
 
 def _number(text: str) -> int | None:

@@ -119,7 +119,12 @@ def _prepare(run: Run, mine: Claim) -> None:
     except _Skipped as skipped:
         _skip(run, mine, str(skipped))
     except NoAudience as error:
-        _skip(run, mine, error.code)
+        if run.joined is None:
+            _skip(run, mine, error.code)
+            return
+        # Those who came in don't come in again: they wait for a person.
+        mine.release(attempts=0)
+        delivery.stop(run, error.code)
     except NotTaken as error:
         _put_off(run, mine, _Waits("provider", max(_pause(run), error.retry_after or 0)), troubles=F("troubles") + 1)
     except SendError as error:
@@ -175,10 +180,12 @@ def _let_go(run: Run, mine: Claim, content: Content, size: int) -> None:
 def _look_at_cohorts(run: Run, rules: Rules) -> None:
     """Raises _Skipped and _Waits as the project's rule says, for the cohort or those that the user group speaks of."""
     cohorts = list(Cohort.objects.select_related("held").filter(pk__in=cohorts_of(run.campaign)).order_by("pk"))
+    # Who has just come in is as fresh as it gets, and did come in, whatever became of the cohort since.
+    if run.joined is not None:
+        return
     if run.campaign.audience_kind == AudienceKind.COHORT and any(one.vanished_at for one in cohorts):
         raise _Skipped("vanished")
-    # Who has just come in is as fresh as it gets.
-    if rules.freshness == Freshness.WARN or run.joined is not None:
+    if rules.freshness == Freshness.WARN:
         return
     stale = [one for one in cohorts if not _is_fresh(run, one, rules)]
     if stale and rules.freshness == Freshness.REFUSE:

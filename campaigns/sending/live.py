@@ -1,4 +1,5 @@
-"""이벤트 기반 발송: each person once, when they come into the cohort.
+"""이벤트 기반 발송: each person once, when they come into the cohort; of a user group, when they come into one of the
+cohorts that it wants people to be in, and fit the whole group then (docs/decisions/0015).
 
 A look takes all versions since the last one together: whoever came in with any of them, and is still in, becomes a run.
 Those whom an undoing brought back didn't come in. Who came in and left again between two looks isn't sent to: by the
@@ -18,6 +19,7 @@ from django.utils import timezone
 from pyroaring import BitMap64
 
 from campaigns.audience.keep_versions import KEPT_DAYS
+from campaigns.audience.needs import triggers_of
 from campaigns.models import RUN_LIVE, Campaign, Recipient, Run, RunState, Watch
 from campaigns.sending import epoch, finish
 from campaigns.sending.schedule import When, closes, next_run, opens, timing_of
@@ -39,26 +41,42 @@ QUIET = timedelta(seconds=60)
 def begin(campaign: Campaign, now: datetime) -> None:
     """Notes who is in already, where it begins now. To be called in the transaction that starts or resumes it;
     `campaign` as it was before. One that stopped by itself goes on where it was."""
-    watch = Watch.objects.filter(campaign=campaign).first()
+    triggers, watches = triggers_of(campaign), Watch.objects.filter(campaign=campaign)
     stopped_itself = campaign.brake not in ("", epoch.CODE)
-    if watch is not None and stopped_itself and watch.cohort_id == campaign.cohort_id:
+    if stopped_itself and watches.filter(cohort__in=triggers).exists():
         return
-    Watch.objects.filter(campaign=campaign).delete()
+    watches.delete()
     opening = opens(timing_of(campaign.timing), campaign.project.zone)
     if opening is None or opening <= now:
-        _watch(campaign, now, campaign.cohort.current if campaign.cohort else None)
+        for cohort in Cohort.objects.filter(pk__in=triggers).select_related("current"):
+            _watch(campaign, cohort, now, cohort.current)
 
 
-def _open(campaign: Campaign, opening: datetime) -> Watch:
-    """From the version on that was current when it opened, however late that is looked at."""
-    published = Snapshot.objects.filter(cohort=campaign.cohort, state=SnapshotState.PUBLISHED).order_by("number")
-    return _watch(campaign, opening, published.filter(_published_by(opening)).last() or published.first())
+def _watches(campaign: Campaign, now: datetime) -> list[Watch]:
+    """What it watches: since its opening, however late that is looked at; a cohort that its group was told of later,
+    from now on."""
+    triggers, watches = triggers_of(campaign), Watch.objects.filter(campaign=campaign)
+    if not triggers:
+        return []
+    has_begun = watches.exists()
+    watches.exclude(cohort__in=triggers).delete()
+    found = list(watches)
+    new = Cohort.objects.filter(pk__in=triggers - {one.cohort_id for one in found}).select_related("current")
+    if has_begun:
+        return found + [_watch(campaign, cohort, now, cohort.current) for cohort in new]
+    opening = opens(timing_of(campaign.timing), campaign.project.zone) or now
+    return [_watch(campaign, cohort, opening, _at(cohort, opening)) for cohort in new]
 
 
-def _watch(campaign: Campaign, since: datetime, base: Snapshot | None) -> Watch:
-    assert campaign.cohort is not None  # It isn't launched without one.
+def _at(cohort: Cohort, moment: datetime) -> Snapshot | None:
+    """The version that was current then, else the first."""
+    published = Snapshot.objects.filter(cohort=cohort, state=SnapshotState.PUBLISHED).order_by("number")
+    return published.filter(_published_by(moment)).last() or published.first()
+
+
+def _watch(campaign: Campaign, cohort: Cohort, since: datetime, base: Snapshot | None) -> Watch:
     number, was_in = (base.number, base.size) if base else (0, 0)
-    return Watch.objects.create(campaign=campaign, cohort=campaign.cohort, number=number, since=since, was_in=was_in)
+    return Watch.objects.create(campaign=campaign, cohort=cohort, number=number, since=since, was_in=was_in)
 
 
 def _published_by(moment: datetime) -> Q:
@@ -88,9 +106,11 @@ def next_look(campaign: Campaign, now: datetime, *, gathers: bool) -> datetime |
 def take_in(campaign: Campaign, now: datetime) -> BitMap64:
     """Who came in since the last look and is still in: a run is to be made of them. To be called in the transaction
     that makes the run and holds the campaign's row."""
-    timing, zone = timing_of(campaign.timing), campaign.project.zone
-    closing = closes(timing, zone)
-    watch = Watch.objects.filter(campaign=campaign).first() or _open(campaign, opens(timing, zone) or now)
+    closing = closes(timing_of(campaign.timing), campaign.project.zone)
+    return BitMap64().union(*(_came_in(watch, closing) for watch in _watches(campaign, now)))
+
+
+def _came_in(watch: Watch, closing: datetime | None) -> BitMap64:
     cohort = Cohort.objects.only("number", "project_id").get(pk=watch.cohort_id)
     if cohort.number <= watch.number:
         return BitMap64()
@@ -135,13 +155,18 @@ def let_go(runs: Sequence[Run]) -> BitMap64:
 def notice(cohort_id: int, snapshot_id: int) -> None:
     """Has the campaigns that watch the cohort look at once, and the version kept until they have. Called in the
     transaction that publishes it; the sweep finds the rows where the nudge is lost."""
-    ours = Campaign.objects.filter(cohort=cohort_id, timing__kind=When.LIVE, state__in=finish.GOING)
-    if not ours.exists():
+    project = Cohort.objects.filter(pk=cohort_id).values("project")
+    live = Campaign.objects.filter(project__in=project, timing__kind=When.LIVE, state__in=finish.GOING)
+    watching = [
+        one.pk for one in live.defer("message", "kept").select_related("group") if cohort_id in triggers_of(one)
+    ]
+    if not watching:
         return
     retain.keep_until([snapshot_id], days=KEPT_DAYS)
     # One that is still to begin has no watch, and is woken by its own clock.
     now = timezone.now()
-    ours.filter(watch__isnull=False, next_run_at__gt=now).update(next_run_at=now)
+    begun = Watch.objects.filter(campaign__in=watching).values("campaign")
+    Campaign.objects.filter(pk__in=begun, state__in=finish.GOING, next_run_at__gt=now).update(next_run_at=now)
     nudge(LOOK)
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns.audience.funnel import Plan
 from campaigns.audience.measure import is_known
-from campaigns.audience.needs import cohorts_of
+from campaigns.audience.needs import cohorts_of, triggers_of
 from campaigns.audience.plan import NoAudience, plan
 from campaigns.audience.price import Estimate, estimate
 from campaigns.message.check import check
@@ -44,9 +44,13 @@ AUDIENCES: dict[str, frozenset[Channel]] = {
 }
 
 NOT_LIVE = gettext_lazy(
-    "이벤트 기반 발송은 외부 툴 연동 코호트에만 쓸 수 있습니다. 발송 대상에서 코호트를 골라 주세요."
+    "이벤트 기반 발송은 CSV 파일에는 쓸 수 없습니다. 발송 대상에서 코호트나 유저 그룹을 골라 주세요."
 )
-"""Of a group nobody says when somebody came in: its properties change without a version."""
+NOT_LIVE_GROUP = gettext_lazy(
+    "이 유저 그룹에는 ‘코호트에 속함’ 조건이 없어, 누가 언제 들어왔는지 알 수 없습니다. 코호트 조건을 넣거나 "
+    "다른 그룹을 골라 주세요."
+)
+"""Properties change without a version."""
 
 
 class Readiness(NamedTuple):
@@ -76,8 +80,8 @@ def readiness_of(
     if campaign.channel not in Channel.values:
         return Readiness(found)
     found += _sender(campaign)
-    if timing.is_live and campaign.audience_kind in (AudienceKind.GROUP, AudienceKind.CSV):
-        return Readiness([*found, Problem("audience", "not_live", str(NOT_LIVE))])
+    if timing.is_live and (never := never_live(campaign)):
+        return Readiness([*found, Problem("audience", "not_live", never)])
     made, troubles = _audience(campaign, expected_size, timing, now)
     found += troubles
     content = content_of(campaign.channel, campaign.message)
@@ -87,6 +91,14 @@ def readiness_of(
         return Readiness(found, made)
     price = estimate(campaign, made)
     return Readiness([*found, *_price(price, timing.kind == When.NOW)], made, price)
+
+
+def never_live(campaign: Campaign) -> str:
+    """Why nobody can be said to come into its audience; "" where somebody can."""
+    if campaign.audience_kind == AudienceKind.CSV:
+        return str(NOT_LIVE)
+    is_group = campaign.audience_kind == AudienceKind.GROUP and campaign.group is not None
+    return str(NOT_LIVE_GROUP) if is_group and not triggers_of(campaign) else ""
 
 
 def _stopped_runs(campaign: Campaign) -> list[Run]:

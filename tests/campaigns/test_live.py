@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyroaring import BitMap64
 
 from campaigns.audience import keep_versions, needs
-from campaigns.models import Campaign, CampaignState, Recipient, Rules, Run, RunState, Watch
+from campaigns.models import Campaign, CampaignState, Recipient, Rules, Run, Watch
 from campaigns.sending import freeze, launch, live
 from campaigns.sending.readiness import readiness_of
 from cohorts import membership
@@ -28,51 +28,12 @@ from notifly_console.lib import nudge
 from notifly_console.tenancy.models import User
 from tests import factories
 from tests.campaigns import sending
+from tests.campaigns.live_town import LIVE, Town
 from tests.cohorts import worker
 from tests.integrations.pushing import COHORT, Pusher
 
 pytestmark = pytest.mark.django_db
-LIVE = {"kind": "live", "forever": True}
 FORM = {"occasion": "event", "forever": "1", "text.is_ad": "no", "timing": "", "date": "", "time": ""}
-
-
-class Town:
-    """A cohort of people numbered from 0, a campaign that watches it, and who was sent to."""
-
-    def __init__(self, project, account):
-        self.project, self.account = project, account
-        self.ids = factories.profiles(project, 12)
-        facets.rebuild(project.pk)
-        self.cohort = factories.cohort_with(project, 1, self.ids[:3])
-
-    def begin(self, **fields):
-        fields.setdefault("timing", LIVE)
-        self.draft = sending.campaign(self.project, CampaignState.DRAFT, cohort=self.cohort, **fields)
-        self.campaign = launch.launch(self.draft, by=User.objects.first(), seen_version=0)
-        return self.campaign
-
-    def publish(self, *places):
-        with transaction.atomic():
-            membership.publish(self.cohort.pk, BitMap64([self.ids[n] for n in places]), {})
-
-    def look(self):
-        """What the clock does, as if the next look were due."""
-        Campaign.objects.filter(next_run_at__isnull=False).update(next_run_at=sending.long_ago())
-        return launch.tick()
-
-    def work(self):
-        self.look()
-        for run in Run.objects.filter(state__in=["queued", "freezing", "sending"]).order_by("number"):
-            freeze.prepare(run.pk)
-            run.refresh_from_db()
-            if run.state == RunState.SENDING:
-                sending.send(run)
-                sending.settle(run)
-
-    @property
-    def got(self):
-        """The places of those who got it, each as often as they did."""
-        return sorted(int(message.to[-8:]) - 20_000_000 for message in self.account.ledger)
 
 
 @pytest.fixture
@@ -354,12 +315,20 @@ def test_versions_that_it_has_not_looked_at_are_kept_and_no_refresh_is_asked_for
     assert needs.tell() == 0
 
 
-def test_a_group_or_a_file_is_refused_with_a_sentence(town):
+@pytest.mark.parametrize("kind", ["group", "csv"])
+def test_a_group_without_a_cohort_and_a_file_are_refused_with_a_sentence(town, kind):
     group = factories.group(town.project)
-    one = sending.campaign(
-        town.project, CampaignState.DRAFT, timing=LIVE, audience_kind="group", group=group, cohort=None
-    )
+    one = sending.campaign(town.project, CampaignState.DRAFT, timing=LIVE, audience_kind=kind, group=group, cohort=None)
     assert "not_live" in [problem.code for problem in readiness_of(one).problems]
+
+
+def test_who_came_in_before_the_cohort_vanished_gets_it(town):
+    town.begin()
+    town.publish(0, 1, 2, 3)
+    town.look()
+    Cohort.objects.update(vanished_at=timezone.now())
+    town.work()
+    assert town.got == [3]
 
 
 # -- Through the pages, the webhook and the stand-in ------------------------------------------------------------------
