@@ -2,9 +2,10 @@
 
 import structlog
 from celery import shared_task
+from django.utils import timezone
 
 from campaigns.audience import keep_versions, needs, optouts, uploads
-from campaigns.sending import delivery, epoch, finish, freeze, launch, reconcile
+from campaigns.sending import delivery, epoch, finish, freeze, launch, live, reconcile
 from integrations.messaging import SendError
 from notifly_console.tenancy.models import Project
 
@@ -57,7 +58,7 @@ def look() -> None:
 def tell_cohorts() -> None:
     """Says which versions runs still need, and when campaigns will want which cohort."""
     keep_versions.tell()
-    needs.tell()
+    needs.tell(live.closings(timezone.now()))
 
 
 @shared_task(name="campaigns.pull_due_opt_outs", max_retries=0)

@@ -1,7 +1,8 @@
 """Telling the cohorts when campaigns will want them: what a lower room must know of this one is told to it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -16,17 +17,19 @@ WAITS = timedelta(hours=3)
 """As long as a run waits for its cohort at most (`freeze.LONGEST_REFRESH`)."""
 
 
-def tell() -> int:
+def tell(closings: Mapping[UUID, datetime] | None = None) -> int:
     """Writes to each cohort when the next campaign goes to it, and takes back what isn't so any more. Returns how many
-    cohorts are needed."""
+    cohorts are needed. `closings`: when campaigns of 이벤트 기반 발송 want to know for the last time who came in."""
     now = timezone.now()
     coming = Campaign.objects.filter(state=CampaignState.ACTIVE, next_run_at__gt=now, next_run_at__lt=now + AHEAD)
     # One of 이벤트 기반 발송 wants to know who is in when it begins; then it takes what comes, when it comes.
     coming = coming.exclude(timing__kind="live", pk__in=Watch.objects.values("campaign"))
     needed: dict[int, datetime] = {}
-    for campaign in coming.select_related("group").order_by("-next_run_at"):
-        assert campaign.next_run_at is not None
-        needed |= dict.fromkeys(cohorts_of(campaign), campaign.next_run_at)
+    moments = [(one.next_run_at, one) for one in coming.select_related("group") if one.next_run_at is not None]
+    closing = Campaign.objects.select_related("group").in_bulk(list(closings or {}))
+    moments += [(at, closing[key]) for key, at in (closings or {}).items() if key in closing]
+    for moment, campaign in sorted(moments, key=lambda one: one[0], reverse=True):
+        needed |= dict.fromkeys(cohorts_of(campaign), moment)
     for key, moment in needed.items():
         # One that a run waits for at this moment keeps the moment since which it waits.
         passed = Q(refreshed_at__gte=F("needed_at")) | Q(needed_at__lt=now - WAITS)

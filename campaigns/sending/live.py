@@ -13,18 +13,22 @@ How "once" is held: docs/decisions/0013.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db.models import Q
 from django.utils import timezone
 from pyroaring import BitMap64
 
+from campaigns.audience import needs
 from campaigns.audience.keep_versions import KEPT_DAYS
 from campaigns.audience.needs import triggers_of
-from campaigns.models import RUN_LIVE, Campaign, Recipient, Run, RunState, Watch
+from campaigns.models import RUN_LIVE, Campaign, CampaignState, Recipient, Run, RunState, Watch
 from campaigns.sending import epoch, finish
 from campaigns.sending.schedule import When, closes, next_run, opens, timing_of
 from cohorts.membership import loaded, on_publish
-from cohorts.models import Cohort, Snapshot, SnapshotState
+from cohorts.models import LIVE as REFRESH_LIVE
+from cohorts.models import Cohort, PushSession, PushState, Refresh, Snapshot, SnapshotState
 from cohorts.people import identity
 from cohorts.versions import retain
 from notifly_console.celery import app
@@ -33,6 +37,8 @@ from notifly_console.lib.nudge import nudge
 LOOK = app.signature("campaigns.look")
 APART = timedelta(seconds=10)
 """Between two runs of a campaign at least: a thousand small syncs are a few runs."""
+LATEST = timedelta(hours=1)
+"""So long a campaign whose time is over waits for what began before its end."""
 QUIET = timedelta(seconds=60)
 """A look that nobody asked for: what a lost word left behind is found by then."""
 
@@ -84,13 +90,41 @@ def _published_by(moment: datetime) -> Q:
     return Q(decided_at__lte=moment) | Q(decided_at=None, created_at__lte=moment)
 
 
+def _began_before(closing: datetime) -> Q:
+    """What was on its way at the end still counts, unless a person had to decide about it."""
+    began = Q(session__began_at__lt=closing) | Q(refresh__requested_at__lt=closing)
+    return began & Q(decided_at=None, created_at__lte=closing + LATEST)
+
+
 # -- A look -----------------------------------------------------------------------------------------------------------
 def is_gathering(campaign: Campaign, now: datetime) -> bool:
     """Whether those who come in gather for a while: a run was just made, or isn't through yet for another reason than
-    the night."""
+    the night; or its time is over, and a push or a refresh that began before is still to be published."""
+    if _comes_late(campaign, now):
+        return True
     runs = Run.objects.filter(campaign=campaign, joined__isnull=False)
     going = runs.filter(state__in=RUN_LIVE, handed_over_at=None).exclude(state=RunState.SENDING, waiting_for="night")
     return going.exists() or runs.filter(due_at__gt=now - APART).exists()
+
+
+def _comes_late(campaign: Campaign, now: datetime) -> bool:
+    closing = closes(timing_of(campaign.timing), campaign.project.zone)
+    if closing is None or not closing <= now < closing + LATEST:
+        return False
+    cohorts = Watch.objects.filter(campaign=campaign).values("cohort")
+    began: dict[str, Any] = {"cohort__in": cohorts, "began_at__lt": closing}
+    if PushSession.objects.filter(state=PushState.GATHERING, **began).exists():
+        return True
+    refreshes = Refresh.objects.filter(project_id=campaign.project_id, state__in=REFRESH_LIVE)
+    of_ours = Q(cohort=None) | Q(cohort__in=cohorts)
+    return refreshes.filter(of_ours, requested_at__lt=closing).exists()
+
+
+def closings(now: datetime) -> dict[UUID, datetime]:
+    """When the time of each campaign that is going is over, of those for which that is soon."""
+    live = Campaign.objects.filter(state=CampaignState.ACTIVE, timing__kind=When.LIVE, timing__end__isnull=False)
+    found = {one.pk: closes(timing_of(one.timing), one.project.zone) for one in live.select_related("project")}
+    return {key: at for key, at in found.items() if at is not None and now < at < now + needs.AHEAD}
 
 
 def next_look(campaign: Campaign, now: datetime, *, gathers: bool) -> datetime | None:
@@ -115,7 +149,7 @@ def _came_in(watch: Watch, closing: datetime | None) -> BitMap64:
     if cohort.number <= watch.number:
         return BitMap64()
     versions = Snapshot.objects.filter(
-        Q() if closing is None else _published_by(closing),
+        Q() if closing is None else _published_by(closing) | _began_before(closing),
         cohort=cohort,
         state=SnapshotState.PUBLISHED,
         number__gt=watch.number,

@@ -17,7 +17,7 @@ from campaigns.models import Campaign, CampaignState, Recipient, Rules, Run, Wat
 from campaigns.sending import freeze, launch, live
 from campaigns.sending.readiness import readiness_of
 from cohorts import membership
-from cohorts.models import Cohort, Profile, Snapshot
+from cohorts.models import Cohort, Profile, PushSession, Refresh, Snapshot
 from cohorts.people import facets, identity
 from cohorts.people.profiles import Mapping
 from cohorts.versions import undo
@@ -241,6 +241,48 @@ def test_it_ends_when_its_last_day_is_over(town):
     town.work()
     assert town.got == [3]
     assert Campaign.objects.get().state == CampaignState.ENDED
+
+
+@pytest.mark.parametrize("road", ["push", "refresh"])
+def test_what_was_under_way_at_the_end_still_counts(town, road, monkeypatch):
+    town.begin(timing={"kind": "live", "end": "2099-01-01"})
+    town.work()
+    closing = timezone.now() - timedelta(minutes=5)
+    monkeypatch.setattr(live, "closes", lambda timing, zone: closing)
+    before = closing - timedelta(minutes=1)
+    session = refresh = None
+    if road == "push":
+        session = PushSession.objects.create(
+            cohort=town.cohort, session_id="a", action="add_members", pages=2, first_seq=1, began_at=before,
+            last_page_at=before,
+        )  # fmt: skip
+    else:
+        refresh = factories.refresh(town.project, cohort=town.cohort)
+        Refresh.objects.update(requested_at=before)
+    Campaign.objects.update(timing={"kind": "live", "end": "2020-01-01"})
+    town.work()
+    assert Campaign.objects.get().state == CampaignState.ACTIVE
+    town.publish(0, 1, 2, 3)
+    Snapshot.objects.filter(number=2).update(session=session, refresh=refresh)
+    PushSession.objects.update(state="applied", finished_at=timezone.now())
+    Refresh.objects.update(state="succeeded", finished_at=timezone.now())
+    town.publish(0, 1, 2, 3, 4)
+    town.work()
+    assert town.got == [3]
+    assert Campaign.objects.get().state == CampaignState.ENDED
+
+
+def test_a_refresh_is_asked_for_before_the_last_day_is_over(town):
+    town.begin(timing={"kind": "live", "end": "2099-01-01"})
+    now = timezone.now()
+    assert live.closings(now) == {}
+    local = now.astimezone(town.campaign.project.zone)
+    Campaign.objects.update(timing={"kind": "live", "end": local.date().isoformat()})
+    found = live.closings(now)
+    assert set(found) == {town.campaign.pk}
+    assert needs.tell(found) == 1
+    assert Cohort.objects.get().needed_at == found[town.campaign.pk]
+    assert needs.tell() == 0
 
 
 def test_who_comes_in_while_a_person_paused_it_is_not_sent_to(town):
