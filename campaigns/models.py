@@ -391,6 +391,28 @@ class Run(models.Model):
         return f"{self.campaign_id}.{self.number}"
 
 
+class LeftOut(models.Model):
+    """Whom a run left out for one reason when its audience was frozen."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="left_out", db_index=False)
+    step = models.CharField(max_length=16)
+    reason = models.CharField(max_length=300)
+    """Both as in `campaigns/audience/funnel.py`."""
+    people = models.BinaryField()
+    """A serialised bitmap of profile ids; of a file, of the places of its rows."""
+    count = models.BigIntegerField()
+    lowest = models.BigIntegerField()
+    highest = models.BigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "step", "reason"], name="left_out_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.step} {self.reason}"
+
+
 class RecipientState(models.TextChoices):
     """Forward only; `docs/sending.md` draws the arrows. Their counts always add up to the run's size."""
 

@@ -11,6 +11,7 @@ app_name = "campaigns"
 
 of_a_run = [
     path("people", recipient_views.people, name="run_people"),
+    path("left-out", recipient_views.left_out_people, name="left_out"),
     path("search", recipient_views.search, name="search"),
     path("recipients/<int:recipient_id>/", recipient_views.recipient, name="recipient"),
     path("recipients/<int:recipient_id>/contact", recipient_views.reveal, name="reveal"),
@@ -50,6 +51,7 @@ urlpatterns = [
     path("campaigns/pictures/<hex:picture_id>", builder_parts.picture, name="picture"),
     path("campaigns/<hex:campaign_id>/", include(of_a_campaign)),
     path("profiles/<int:profile_id>/messages", lens_views.messages, name="messages"),
+    path("profiles/<int:profile_id>/left-out", lens_views.left_out, name="exclusions"),
     path("cohorts/mixpanel_<int:source_id>/campaigns", lens_views.using_cohort, name="using_cohort"),
     path("groups/<hex:group_id>/campaigns", lens_views.using_group, name="using_group"),
     path("settings/opt-outs/", opt_out_views.opt_outs, name="opt_outs"),

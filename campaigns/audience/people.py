@@ -46,7 +46,7 @@ def people_of(
         return []
     shown = list(ids[offset : offset + limit])
     words = reason_of(reason) if reason else ""
-    instead = _instead(plan, shown) if reason == "same_number" else {}
+    instead = _instead(plan, shown) if reason == "same_number" and "one_per_number" in plan.at_step else {}
     profiles = Profile.objects.filter(project_id=plan.project_id).in_bulk(shown)
     return [_somebody(id_, profiles.get(id_), words, instead.get(id_, ""), whole=whole) for id_ in shown]
 

@@ -104,8 +104,8 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     drop = next((one for one in found.drops if one.reason == reason), None) if found else None
     if found is None or (reason and drop is None):
         raise Http404
-    total = _known(plan, step, drop)
-    context = _paged(request, plan, step, reason, total) | {
+    total = known(plan, step, drop)
+    context = paged(request, plan, step, reason, total) | {
         "campaign": campaign,
         "step": step,
         "reason": reason,
@@ -114,10 +114,10 @@ def people(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
         "other_reasons": found.drops if reason and len(found.drops) > 1 else (),
     }
     context |= _addresses(access, campaign, {"step": step, "reason": reason})
-    return _people(request, context)
+    return people_answer(request, context)
 
 
-def _people(request: Any, context: dict[str, Any]) -> HttpResponse:
+def people_answer(request: Any, context: dict[str, Any]) -> HttpResponse:
     target = (request.htmx.target or "") if request.htmx else ""
     template = {"dialogs": "_people", "funnel-people": "_people_page"}.get(target, "people")
     return render(request, f"campaigns/audience/{template}.html", context)
@@ -142,14 +142,14 @@ def _changed(request: Any, access: Access, campaign: Campaign, plan: Plan, becom
     if label is None:
         raise Http404
     some = replace(plan, at_step={"some": ids})
-    context = _paged(request, some, "some", "", len(ids)) | {
+    context = paged(request, some, "some", "", len(ids)) | {
         "campaign": campaign,
         "title": _("%(what)s %(n)s명") % {"what": label, "n": f"{len(ids):,}"},
     }
-    return _people(request, context | _addresses(access, campaign, {"becomes": becomes}))
+    return people_answer(request, context | _addresses(access, campaign, {"becomes": becomes}))
 
 
-def _paged(request: Any, plan: Plan, step: str, reason: str, total: int) -> dict[str, Any]:
+def paged(request: Any, plan: Plan, step: str, reason: str, total: int) -> dict[str, Any]:
     """A page of the people behind a number, and where the others are."""
     asked = request.GET.get("offset", "")
     offset = int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 12 else 0
@@ -171,7 +171,7 @@ def _addresses(access: Access, campaign: Campaign, asked: dict[str, str]) -> dic
     return {"base": base, "here": f"{base}?{urlencode(asked)}"}
 
 
-def _known(plan: Plan, step: str, drop: Drop | None) -> int:
+def known(plan: Plan, step: str, drop: Drop | None) -> int:
     """How many of them can be shown: of a file's rows that can't be used, the first thousand."""
     if drop is None:
         return len(plan.at_step.get(step, ()))

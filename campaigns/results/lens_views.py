@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from campaigns.audience.left_out import exclusions_of
 from campaigns.results import lens
 from cohorts.models import Cohort, Profile, UserGroup
 from cohorts.people.lookup import profile_row
@@ -28,8 +29,22 @@ def messages(request: Any, access: Access, profile_id: int) -> HttpResponse:
         "messages_of": lens.messages_of(access, profile, key),
         "is_next": key is not None,
         "is_fragment": bool(request.htmx),
+        "exclusions": exclusions_of(profile) if key is None else None,
     }
     return render(request, f"campaigns/results/{'_messages' if request.htmx else 'messages'}.html", context)
+
+
+@require_safe
+@project_view(Right.SEE_CAMPAIGNS)
+def left_out(request: Any, access: Access, profile_id: int) -> HttpResponse:
+    """The runs that left a person out, and why: a part of their page."""
+    profile = access.fetch(Profile, pk=profile_id)
+    if not request.htmx:
+        return redirect("campaigns:messages", access.project.id, profile_id)
+    before = request.GET.get("before", "")
+    key = int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else None
+    context = {"profile": profile, "exclusions": exclusions_of(profile, key), "is_next": key is not None}
+    return render(request, "campaigns/results/_exclusions.html", context)
 
 
 @require_safe

@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +13,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from campaigns.audience import left_out
+from campaigns.builder.parts import known, paged, people_answer
 from campaigns.models import Campaign, Run
 from campaigns.results import detail, export, find, receipt, sent
 from campaigns.results.export import ExportForm
@@ -45,6 +47,39 @@ def people(request: Any, access: Access, campaign_id: UUID, run_number: int) -> 
         return redirect(f"{address}?{urlencode({'run': run_number, **given})}#who")
     context = {"campaign": campaign, "run": run, "report": report_of(campaign, run), "find_form": FindForm()}
     return render(request, "campaigns/results/_who.html", context | detail.who_context(run, **asked))
+
+
+@require_safe
+@project_view(Right.SEE_CAMPAIGNS)
+def left_out_people(request: Any, access: Access, campaign_id: UUID, run_number: int) -> HttpResponse:
+    """Whom a step of the frozen funnel left out for a reason."""
+    campaign, run = _fetch(access, campaign_id, run_number)
+    step, reason = request.GET.get("step", ""), request.GET.get("reason", "")
+    if not step:
+        address = reverse("campaigns:campaign", args=[access.project.id, campaign.pk])
+        return redirect(f"{address}?{urlencode({'run': run_number})}")
+    plan = left_out.frozen_plan(run, step, reason)
+    found = plan.funnel.step(step)
+    drop = next((one for one in found.drops if one.reason == reason), None) if found else None
+    if found is None or drop is None:
+        raise Http404
+    is_kept = (step, reason) in plan.left_out or run.upload_id is not None
+    total = known(plan, step, drop) if is_kept else 0
+    base = reverse("campaigns:left_out", args=[access.project.id, campaign.pk, run_number])
+    context = paged(request, plan, step, reason, total) | {
+        "nav": "campaigns",
+        "campaign": campaign,
+        "run": run,
+        "step": step,
+        "reason": reason,
+        "title": _("%(what)s %(n)s명") % {"what": drop.label, "n": f"{drop.count:,}"},
+        "unseen": drop.count - total if is_kept else 0,
+        "is_unkept": not is_kept,
+        "other_reasons": found.drops if len(found.drops) > 1 else (),
+        "base": base,
+        "here": f"{base}?{urlencode({'step': step, 'reason': reason})}",
+    }
+    return people_answer(request, context)
 
 
 @require_POST

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import NOT_PROVIDED
 from pyroaring import BitMap64
 
+from campaigns.audience import left_out
 from campaigns.audience.funnel import Funnel, step_of
 from campaigns.audience.keep_versions import KEPT_DAYS
 from campaigns.audience.plan import plan_run
@@ -74,6 +75,7 @@ def _choose(run: Run, claim: Claim) -> None:
     with claim.transaction(**kept):
         if made.snapshot_id is not None:
             retain.keep_until([made.snapshot_id], days=KEPT_DAYS)
+        left_out.keep(run, made.left_out)
         reached("in_choice")
     for name, value in kept.items():
         setattr(run, name, value)
@@ -87,9 +89,19 @@ def _settle(run: Run, claim: Claim) -> int:
     if run.size != funnel.size:
         sent = step_of("sent", run.size, {"changed": funnel.size - run.size})
         run.funnel = Funnel((*funnel.steps[:-1], sent)).as_json()
+    changed = _changed(run) if run.size != funnel.size else BitMap64()
     with claim.transaction(size=run.size, funnel=run.funnel, chosen=b""):
+        left_out.keep(run, {("sent", "changed"): changed})
         reached("in_freeze_settled")
     return run.size
+
+
+def _changed(run: Run) -> BitMap64:
+    """Who was chosen and isn't written; of a file nobody, whose rows don't change."""
+    if run.upload_id:
+        return BitMap64()
+    written = Recipient.objects.filter(run=run, profile_id__isnull=False).values_list("profile_id", flat=True)
+    return loaded(run.chosen or b"") - BitMap64(id_ for id_ in written.iterator(chunk_size=AT_ONCE) if id_)
 
 
 # -- Statements that write some of them, and how far each gets --------------------------------------------------------
