@@ -3,6 +3,8 @@ PYTHON ?= python3
 PY := .venv/bin/python
 # Once .venv is there its own Python looks whether all is up to date: bare, that takes milliseconds.
 SETUP = if [ -x $(PY) ]; then exec $(PY) -I -S tools/setup.py $(1); else exec $(PYTHON) tools/setup.py $(1); fi
+# Some machines forbid to keep what was compiled: every process would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test check format bench clients lock clean
 

@@ -30,27 +30,37 @@ def _loopback_only() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
 
 
+KEPT = {"django_content_type", "auth_permission"}
+"""What `migrate` writes."""
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _flush_in_spite_of_the_audit_log() -> Iterator[None]:
-    """A test with real transactions ends by emptying every table, the append-only one too."""
+def _emptied_in_spite_of_the_audit_log() -> Iterator[None]:
+    """A test with real transactions ends by emptying every table, the append-only one too. Row by row, since there are
+    few: Django's own way makes new files for each table and index of PostgreSQL, and then announces a migration."""
     from importlib import import_module
 
-    from django.db import connection
-    from django.db.backends.base.operations import BaseDatabaseOperations
+    from django.db import connection, transaction
+    from django.test import TransactionTestCase
 
     lock = import_module("notifly_console.audit.migrations.0001_squashed_0003").SQLITE
-    flush = BaseDatabaseOperations.execute_sql_flush
+    teardown = TransactionTestCase._fixture_teardown
 
-    def unlocked(self: BaseDatabaseOperations, sql_list: list[str]) -> None:
-        before = ["ALTER TABLE audit_entry DISABLE TRIGGER USER"]
-        after = ["ALTER TABLE audit_entry ENABLE TRIGGER USER"]
-        if connection.vendor == "sqlite":
-            before, after = [f"DROP TRIGGER {statement.split()[2]}" for statement in lock], list(lock)
-        flush(self, [*before, *sql_list, *after])
+    def empty(_self: TransactionTestCase) -> None:
+        unlock = [f"DROP TRIGGER {statement.split()[2]}" for statement in lock]
+        again = list(lock)
+        if connection.vendor == "postgresql":
+            unlock = ["ALTER TABLE audit_entry DISABLE TRIGGER USER"]
+            again = ["SET CONSTRAINTS ALL IMMEDIATE", "ALTER TABLE audit_entry ENABLE TRIGGER USER"]
+        tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT
+        deletions = [f'DELETE FROM "{table}"' for table in sorted(tables)]
+        with transaction.atomic(), connection.cursor() as cursor:
+            for statement in (*unlock, *deletions, *again):
+                cursor.execute(statement)
 
-    BaseDatabaseOperations.execute_sql_flush = unlocked
+    TransactionTestCase._fixture_teardown = empty
     yield
-    BaseDatabaseOperations.execute_sql_flush = flush
+    TransactionTestCase._fixture_teardown = teardown
 
 
 @pytest.fixture(autouse=True, scope="session")

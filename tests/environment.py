@@ -2,12 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 # The databases that a test run uses are named by the TEST_ variables.
 for _name in ("DATABASE_URL", "REDIS_URL"):
     os.environ.pop(_name, None)
     if _value := os.environ.get(f"TEST_{_name}"):
         os.environ[_name] = _value
+# The one test that cuts the power has a PostgreSQL of its own.
+os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
 os.environ.setdefault("SECRET_KEY", "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz")
 os.environ.setdefault("CREDENTIALS_KEYS", "k1:" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ.setdefault("VAR_DIR", str(Path(__file__).resolve().parent.parent / "var" / "test"))
@@ -17,3 +20,24 @@ if (_worker := os.environ.get("PYTEST_XDIST_WORKER")) and Path(os.environ["VAR_D
 os.environ["EMAIL_URL"] = "memorymail://"
 os.environ["ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
 Path(os.environ["VAR_DIR"]).mkdir(parents=True, exist_ok=True)
+
+OF_THEIR_OWN = ("browser", "starts", "processes")
+"""Marks of tests that start something which has a database."""
+
+
+def pytest_addoption(parser: Any) -> None:
+    parser.addoption("--with-database", action="store_true", help="leave out the tests that touch no database")
+
+
+def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
+    """What touches no database needn't be shown with each."""
+    if not config.getoption("--with-database"):
+        return
+    kept = [item for item in items if _touches_a_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def _touches_a_database(item: Any) -> bool:
+    marks = {mark.name for mark in item.iter_markers()}
+    return "db" in item.fixturenames or bool(marks & {"django_db", *OF_THEIR_OWN})

@@ -6,25 +6,48 @@ More arguments go to pytest (`make test ARGS="-k bitmap -x"`), and then everythi
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
 ALL_PASSED = 0
-WITH_BROWSERS = "(browser or starts) and not processes"
-PARTS = {
-    "not (browser or starts or processes)": ["-n", "3"],
-    # A file's tests stay together, so that a browser is started once for them.
-    WITH_BROWSERS: ["-n", "2", "--dist", "loadfile"],
-    # Those that kill have the machine to themselves.
-    "processes": [],
-}
-"""The suite in parts, by the marks of its tests, and how many at a time: much of a test is waiting."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Tests chosen by their marks, and how they are run: much of a test is waiting."""
+
+    marks: str
+    options: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    """Where to look for them; everywhere if none is named."""
+    may_miss_its_moment: bool = False
+
+
+MARKED = re.compile(r"\bmark\.(browser|starts|processes)\b")
+ONE_FILE_AT_A_TIME = ("--dist", "loadfile")
+"""A file's tests stay together, so that a browser is started once for them."""
+
+
+def parts() -> list[Part]:
+    """The suite. The first part makes the databases, which the others use too."""
+    there = sorted((ROOT / "tests").rglob("test_*.py"))
+    files = tuple(str(file) for file in there if MARKED.search(file.read_text(encoding="utf-8")))
+    return [
+        Part("not (browser or starts or processes)", ("-n", "3", "--create-db")),
+        Part(
+            "(browser or starts) and not processes", ("-n", "2", *ONE_FILE_AT_A_TIME), files, may_miss_its_moment=True
+        ),
+        # Those that kill, with nothing else beside them.
+        Part("processes", ("-n", "2", *ONE_FILE_AT_A_TIME), files),
+    ]
 
 
 def main(arguments: list[str]) -> int:
@@ -42,7 +65,7 @@ def passes() -> Iterator[tuple[str, dict[str, str]]]:
     bare = {name: value for name, value in os.environ.items() if not name.startswith("TEST_")}
     yield "SQLite, embedded broker", bare
     if url := os.environ.get("TEST_DATABASE_URL"):
-        real = {**bare, "TEST_DATABASE_URL": url}
+        real = {**bare, "TEST_DATABASE_URL": url, "PYTEST_ADDOPTS": "--with-database"}
         if redis := os.environ.get("TEST_REDIS_URL"):
             real["TEST_REDIS_URL"] = redis
         yield "PostgreSQL, " + ("Redis" if redis else "embedded broker"), real
@@ -56,22 +79,23 @@ def run_pass(name: str, env: dict[str, str], arguments: list[str]) -> bool:
         ok = pytest(arguments, env)
     else:
         # All parts always run: one failure shouldn't hide another.
-        passed = [run_part(marks, how, env) for marks, how in PARTS.items()]
+        passed = [run_part(part, env) for part in parts()]
         ok = all(passed)
     print(f"== {name}: {'passed' if ok else 'FAILED'} in {time.monotonic() - started:.0f} s ==", flush=True)
     return ok
 
 
-def run_part(marks: str, how: list[str], env: dict[str, str]) -> bool:
+def run_part(part: Part, env: dict[str, str]) -> bool:
     """Runs one part. A browser on a busy machine may miss its moment: what failed of those runs again by itself, and
     says that it had to."""
-    if pytest(["-q", "-m", marks, *how], env):
+    chosen = ["-q", "-m", part.marks, *part.files]
+    if pytest([*chosen, "--reuse-db", *part.options], env):
         return True
-    if marks != WITH_BROWSERS:
+    if not part.may_miss_its_moment:
         return False
     print("-- what failed runs once more, with the machine to itself --", flush=True)
     # That none is left to run again is no success: then it wasn't a test that failed.
-    return code_of_pytest(["-q", "-m", marks, "--last-failed", "--last-failed-no-failures=none"], env) == ALL_PASSED
+    return code_of_pytest([*chosen, "--last-failed", "--last-failed-no-failures=none"], env) == ALL_PASSED
 
 
 def pytest(arguments: list[str], env: dict[str, str]) -> bool:

@@ -185,6 +185,8 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path_factory: Any) -> Iterator[Cluster]:
+    if connection.vendor != "postgresql":
+        pytest.skip("the pass on PostgreSQL shows it")
     if not shutil.which("initdb") or not shutil.which("pg_ctl"):
         pytest.skip("there is no PostgreSQL to start: put initdb and pg_ctl on the PATH")
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"cluster-{os.getpid()}"

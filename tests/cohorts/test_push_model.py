@@ -21,8 +21,6 @@ PHASES = tuple(Phase) if os.environ.get("PUSH_MODEL_SHRINKS") else (Phase.reuse,
 def test_what_is_visible_is_what_was_delivered_whatever_is_lost(sandbox: Any) -> None:
     if connection.vendor != "postgresql":
         pytest.skip("the model is held against PostgreSQL")
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off")  # Nothing is killed but in the model's mind.
     machine = type("Machine", (PushModel,), {"server": sandbox})
     run_state_machine_as_test(
         machine,
