@@ -439,13 +439,13 @@ def test_pages_go_a_week_after_they_were_settled(pusher: Pusher) -> None:
 def test_a_key_is_rotated_in_a_stream_without_a_refusal(pusher: Pusher, world: Any, sign_in: Any) -> None:
     admin, old = sign_in("admin"), pusher.pair
     statuses = []
-    for number in range(60):
-        if number == 20:
+    for number in range(1_000):
+        if number == 300:
             admin.post(f"/projects/{world.id.hex}/settings/keys/new/")
             new = factories.api_key(world.project)
-        if number == 30:
+        if number == 500:
             pusher.pair = new  # entered in Mixpanel
-        if number == 40:
+        if number == 700:
             key = ApiKey.objects.get(access_key=old[0])
             admin.post(f"/projects/{world.id.hex}/settings/keys/{key.pk}/revoke/")
         statuses.append(pusher.send(page([number], session=str(number))).status_code)
