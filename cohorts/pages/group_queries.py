@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +11,12 @@ from django.utils.translation import gettext as _
 from pyroaring import BitMap64
 
 from cohorts.groups import groups, properties
-from cohorts.groups.conditions import OPERATORS, Definition, Operator, Type, definition_of, in_words
+from cohorts.groups.conditions import OPERATORS, Definition, Operator, Synced, Type, definition_of, in_words
 from cohorts.membership import loaded
 from cohorts.models import Cohort, GroupNesting, UserGroup
 from cohorts.pages.group_forms import Compose
 from cohorts.people.facets import facets
+from cohorts.people.history import known_from
 from notifly_console.tenancy.access import Access
 
 PAGE = 30
@@ -92,6 +94,23 @@ def words_of(project_id: UUID, definition: Definition) -> Words:
 def used_in(group: UserGroup) -> list[UserGroup]:
     """The groups that ask about this one."""
     return [one.outer for one in GroupNesting.objects.filter(inner=group).select_related("outer")]
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """A cohort of which it isn't known all the time that is asked about who joined and left."""
+
+    cohort: Cohort
+    known_from: datetime
+
+
+def forgotten(project_id: UUID, definition: Definition) -> list[Forgotten]:
+    """The cohorts of its Partner Sync conditions whose versions don't reach back as far as it asks."""
+    asked = {(one.cohort, one.days) for one in definition if isinstance(one, Synced)}
+    known = {cohort: known_from(project_id, cohort, days=days) for cohort, days in sorted(asked)}
+    short = {cohort: since for cohort, since in known.items() if since is not None}
+    found = Cohort.objects.filter(project_id=project_id, pk__in=short)
+    return [Forgotten(cohort, short[cohort.pk]) for cohort in found]
 
 
 # -- The builder ------------------------------------------------------------------------------------------------------

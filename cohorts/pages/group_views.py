@@ -78,6 +78,7 @@ def group_numbers(request: HtmxRequest, access: Access, group_id: UUID) -> HttpR
         "group": one,
         "count": groups.counted(access.project.pk, people),
         "overlap": group_queries.overlap_of(one, people, others) if people else None,
+        "forgotten": group_queries.forgotten(access.project.pk, definition),
     }
     return render(request, "cohorts/groups/_numbers.html", context)
 
@@ -181,6 +182,7 @@ def group_size(request: HtmxRequest, access: Access) -> HttpResponse:
     if not compose.definition.problems:
         try:
             context["count"] = groups.count(access.project.pk, compose.definition)
+            context["forgotten"] = group_queries.forgotten(access.project.pk, compose.definition)
         except groups.NotReady as error:
             context["not_ready"] = _why_not_ready(error)
     return render(request, "cohorts/groups/_size.html", context)

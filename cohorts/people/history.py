@@ -23,6 +23,8 @@ NAME = "Partner Sync"
 SOURCE = "Mixpanel"
 """Of every event: `CT Source`, and `Partner Name`."""
 SHOWN = 20
+AT = Coalesce("decided_at", "created_at")
+"""When a version became current."""
 VERSIONS_A_STEP = 2_000
 BYTES_A_STEP = 24_000_000
 """How much of versions one request reads at most when it looks for a person's events."""
@@ -124,13 +126,27 @@ def those_who(project_id: UUID, cohort_id: int, *, joined: bool, days: int) -> F
     """Who joined (or left) a cohort of the project in the last days, in whichever version. Two statements and, where
     there were any, one for those who are part of others by now."""
     since = timezone.now() - timedelta(days=days)
-    versions = _published(project_id).filter(cohort_id=cohort_id).annotate(at=Coalesce("decided_at", "created_at"))
-    kept = versions.order_by("number").values_list("number", "at").first()
+    versions = _published(project_id).filter(cohort_id=cohort_id).annotate(at=AT)
     column = "joined" if joined else "left"
     people = BitMap64().union(*(loaded(one) for one in versions.filter(at__gte=since).values_list(column, flat=True)))
-    if people and kept:
-        people = identity.resolved(project_id, people, since=min(since, kept[1]))
-    return Found(people, kept[1] if kept and kept[0] > 1 and kept[1] > since else None)
+    oldest = _oldest(project_id, cohort_id)
+    if people and oldest:
+        people = identity.resolved(project_id, people, since=min(since, oldest[1]))
+    return Found(people, _unless_all_known(oldest, since))
+
+
+def known_from(project_id: UUID, cohort_id: int, *, days: int) -> datetime | None:
+    """Since when it is known who joined and left a cohort; None where all of the last days is. One statement."""
+    return _unless_all_known(_oldest(project_id, cohort_id), timezone.now() - timedelta(days=days))
+
+
+def _oldest(project_id: UUID, cohort_id: int) -> tuple[int, datetime] | None:
+    """Number and moment of the oldest version that is kept."""
+    return _published(project_id).filter(cohort_id=cohort_id).order_by("number").values_list("number", AT).first()
+
+
+def _unless_all_known(oldest: tuple[int, datetime] | None, since: datetime) -> datetime | None:
+    return oldest[1] if oldest and oldest[0] > 1 and oldest[1] > since else None
 
 
 def _published(project_id: UUID) -> QuerySet[Snapshot, Any]:

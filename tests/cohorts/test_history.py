@@ -178,6 +178,20 @@ def test_that_older_versions_are_forgotten_is_said(world: Any, moved: Any, sign_
     assert "user-3" in text_of(sign_in("viewer").get(address(world), asked))
 
 
+def test_a_group_says_since_when_it_counts_who_came_and_went(world: Any, moved: Any, sign_in: Any) -> None:
+    client, base = sign_in("marketer"), f"/projects/{world.id.hex}/groups/"
+    said = {"kind": "sync", "cohort": moved.pk, "joined": False, "days": 30}
+    group = make.group(world.project, "나간 사람", definition={"segments": [[said]]})
+    form = {f"segments-0-0-{name}": int(value) if name != "kind" else value for name, value in said.items()}
+    for is_forgotten in (False, True):
+        if is_forgotten:
+            Snapshot.objects.filter(cohort=moved, number=1).delete()
+        numbers = text_of(client.get(f"{base}{group.pk.hex}/numbers", headers={"HX-Request": "true"}))
+        size = text_of(client.post(f"{base}size", form, headers={"HX-Request": "true"}))
+        assert "<small>명</small>" in size
+        assert ["그 전의 버전은 보관하지 않습니다" in part for part in (numbers, size)] == [is_forgotten] * 2
+
+
 def test_the_filtered_list_pages_through_everybody_once_with_few_queries(world: Any, sign_in: Any) -> None:
     ids = make.profiles(world.project, 130)
     facets.rebuild(world.id)
