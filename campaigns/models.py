@@ -115,7 +115,9 @@ class Upload(models.Model):
     """A serialised bitmap of the places, from 1, of the rows that consent to advertising; null where no column says."""
     accepted = models.PositiveIntegerField(default=0)
     refused = models.JSONField(default=dict)
-    """{"counts": {reason: n}, "examples": [[row number, reason, what stood there, masked], …]}"""
+    """{"counts": {reason: n}, "examples": [[row number, reason, what stood there, masked], …]}, the first few."""
+    refused_rows = models.BinaryField(null=True)
+    """All of these lines, deflated as `rows` are; null for a file from before they were kept."""
     added_by = models.CharField(max_length=254, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 

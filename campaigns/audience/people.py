@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from django.db.models import Exists, OuterRef
 from pyroaring import BitMap64
 
 from campaigns.audience.funnel import Plan, reason_of
-from campaigns.audience.uploads import rows_at
+from campaigns.audience.uploads import refused_of, rows_at
 from campaigns.models import AudienceKind, Campaign, Recipient, Upload
 from cohorts.models import Profile
 from cohorts.people.facets import facets
@@ -62,22 +63,22 @@ def first_phones(plan: Plan, count: int = PHONES_SHOWN, *, whole: bool = False) 
 
 
 def _rows(plan: Plan, step: str, reason: str, offset: int, limit: int, *, whole: bool) -> list[Somebody]:
-    """The same of a file. Of rows that couldn't be used the first thousand are known, and masked for everybody."""
+    """The same of a file. Rows that couldn't be used are masked for everybody."""
     assert plan.upload_id
     upload = Upload.objects.get(pk=plan.upload_id)
     words = reason_of(reason) if reason else ""
     places = plan.left_out.get((step, reason)) if reason else plan.at_step.get(step)
     if places is None and reason:
-        known = [one for one in upload.refused.get("examples", []) if one[1] == reason]
-        return [Somebody(None, row, "", "", given, words) for row, _, given in known[offset : offset + limit]]
+        found = islice(refused_of(upload, reason), offset, offset + limit)
+        return [Somebody(None, row, "", "", given, words) for row, _, given in found]
     if not places or offset >= len(places):
         return []
-    found = []
+    usable = []
     for row in rows_at(upload, places[offset : offset + limit]):
         phone = national(row.phone) if whole else mask_phone(row.phone)
         name = next((row.values[key] for key in NAME_PROPERTIES if row.values.get(key)), "")
-        found.append(Somebody(None, row.number, "", mask_contacts(name[:120]), phone, words))
-    return found
+        usable.append(Somebody(None, row.number, "", mask_contacts(name[:120]), phone, words))
+    return usable
 
 
 def _somebody(id_: int, profile: Profile | None, reason: str, instead: str, *, whole: bool) -> Somebody:

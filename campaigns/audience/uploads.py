@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID
 
 import orjson
 from django.db.models import Exists, OuterRef, ProtectedError
@@ -30,7 +31,9 @@ from notifly_console.tenancy.models import Project
 
 CONSENT_COLUMN = "marketing_consent"
 """Where a file has it, it says who consented to advertising; where it hasn't, the project's own profiles do."""
-EXAMPLES = 1_000
+EXAMPLES = 100
+KEPT_BEFORE = 1_000
+"""So many refused rows were kept of a file once."""
 UNUSED_KEPT = timedelta(hours=24)
 PRUNED_AT_ONCE = 100
 SHIFTED = "shifted"
@@ -51,6 +54,7 @@ def read_csv(project: Project, name: str, file: BinaryIO, by: str, *, phone_colu
         digits=as_bytes(taken.digits),
         consented=None if taken.consented is None else dumped(BitMap64(taken.consented)),
         accepted=len(taken.digits),
+        refused_rows=taken.refused.finish(),
         refused={"counts": dict(taken.reasons), "examples": taken.examples},
         added_by=by,
     )
@@ -89,11 +93,14 @@ class _Taken:
     """Places (from 1) of the rows that say yes; None where the file has no column for it."""
     reasons: Counter[str] = field(default_factory=Counter)
     examples: list[list[Any]] = field(default_factory=list)
+    refused: _Lines = field(default_factory=_Lines)
 
     def refuse(self, row: int, reason: str, stood_there: str) -> None:
         self.reasons[reason] += 1
+        line = [row, reason, masked_cell(stood_there)]
+        self.refused.add(orjson.dumps(line))
         if len(self.examples) < EXAMPLES:
-            self.examples.append([row, reason, masked_cell(stood_there)])
+            self.examples.append(line)
 
 
 def _take(rows: Rows, phone_column: str) -> _Taken:
@@ -170,11 +177,33 @@ def rows_at(upload: Upload, places: BitMap64) -> Iterator[FileRow]:
             yield FileRow(place, *orjson.loads(line))
 
 
+def refused_of(upload: Upload, reason: str) -> Iterator[tuple[int, str, str]]:
+    """The rows that can't be used for this reason, in order: number, reason, what stood there, masked. Of a file from
+    before all were kept the first thousand of them."""
+    if upload.refused_rows is None:
+        yield from (tuple(one) for one in upload.refused.get("examples", []) if one[1] == reason)
+        return
+    mark = b"," + orjson.dumps(reason) + b","
+    for line in _inflated(upload.refused_rows):
+        if mark in line and (one := orjson.loads(line))[1] == reason:
+            yield tuple(one)
+
+
+def refused_known(upload_id: UUID, count: int) -> int:
+    """How many of so many refused rows `refused_of` gives at most."""
+    is_old = Upload.objects.filter(pk=upload_id, refused_rows=None).exists()
+    return min(count, KEPT_BEFORE) if is_old else count
+
+
 def lines_of(upload: Upload, after: int = 0) -> Iterator[bytes]:
     """The JSON lines `[phone, row number, {column: value}]` behind the place `after`. Never all of them at once."""
+    return _inflated(upload.rows, after)
+
+
+def _inflated(deflated: Any, after: int = 0) -> Iterator[bytes]:
     inflate = zlib.decompressobj()
     rest, place = b"", 0
-    stored = memoryview(upload.rows)
+    stored = memoryview(deflated)
     for start in range(0, len(stored), 1 << 16):
         *lines, rest = (rest + inflate.decompress(stored[start : start + (1 << 16)])).split(b"\n")
         skipped = min(len(lines), max(0, after - place))

@@ -15,7 +15,7 @@ from django_htmx.http import trigger_client_event
 from campaigns.audience import plan as audience
 from campaigns.audience import price
 from campaigns.audience.plan import Drop, NoAudience, Plan
-from campaigns.audience.uploads import EXAMPLES
+from campaigns.audience.uploads import refused_known
 from campaigns.builder.counters import measured_of
 from campaigns.builder.page import fresh_of, part_context
 from campaigns.builder.preview import preview_context
@@ -172,11 +172,13 @@ def _addresses(access: Access, campaign: Campaign, asked: dict[str, str]) -> dic
 
 
 def known(plan: Plan, step: str, drop: Drop | None) -> int:
-    """How many of them can be shown: of a file's rows that can't be used, the first thousand."""
+    """How many of them can be shown."""
     if drop is None:
         return len(plan.at_step.get(step, ()))
     ids = plan.left_out.get((step, drop.reason))
-    return min(drop.count, EXAMPLES) if ids is None else len(ids)
+    if ids is not None:
+        return len(ids)
+    return refused_known(plan.upload_id, drop.count) if plan.upload_id else drop.count
 
 
 @require_safe

@@ -1,8 +1,11 @@
 """The page of a campaign: which of its runs is looked at, and everything that is shown of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest
 
@@ -18,13 +21,16 @@ from notifly_console.lib.ui_tags import exact
 from notifly_console.tenancy.access import Access
 
 RUNS_SHOWN = 8
+RUNS_OF_A_PAGE = 50
 UPCOMING_SHOWN = 3
 SHOWN = ("cohort", "group", "upload")
 
 
 def fetch(access: Access, campaign_id: Any) -> Campaign:
     """The project's campaign with what its audience is. Raises Http404."""
-    queryset = Campaign.objects.select_related(*SHOWN).defer("kept", "upload__rows", "upload__digits")
+    queryset = Campaign.objects.select_related(*SHOWN).defer(
+        "kept", "upload__rows", "upload__digits", "upload__refused_rows"
+    )
     one = access.fetch(queryset, pk=campaign_id)
     one.project = access.project
     return one
@@ -60,15 +66,77 @@ class RunLine:
     tally: Tally
 
 
-def run_lines(campaign: Campaign, before: int | None) -> tuple[list[RunLine], int | None]:
-    """Runs of the campaign, the newest first, below the number `before`; and where the next ones begin."""
+def run_lines(campaign: Campaign) -> tuple[list[RunLine], bool]:
+    """The last runs of the campaign, the newest first; and whether there are more."""
     runs = Run.objects.filter(campaign=campaign).defer("chosen", "joined", "message", "funnel").order_by("-number")
-    if before is not None:
-        runs = runs.filter(number__lt=before)
     found = list(runs[: RUNS_SHOWN + 1])
     counted = tallies(found[:RUNS_SHOWN])
     lines = [RunLine(run, counted[run.pk]) for run in found[:RUNS_SHOWN]]
-    return lines, found[RUNS_SHOWN - 1].number if len(found) > RUNS_SHOWN else None
+    return lines, len(found) > RUNS_SHOWN
+
+
+@dataclass(frozen=True)
+class RunQuery:
+    """What the list of all runs is asked for."""
+
+    before: int | None = None
+    """Runs below this number, the newest first."""
+    after: int | None = None
+    """Runs above it, those next to it."""
+    until: date | None = None
+    """Runs that were due on this day or before."""
+    only_sent: bool = False
+    """Without those that sent to nobody."""
+
+    @classmethod
+    def of(cls, given: Mapping[str, str]) -> "RunQuery":
+        """Reads an address; what can't be read isn't asked for."""
+        until = parse_day(given.get("until", ""))
+        return cls(_number(given.get("before", "")), _number(given.get("after", "")), until, given.get("sent") == "1")
+
+    @property
+    def rest(self) -> str:
+        """What other pages of the same list have in their address."""
+        asked = {"until": self.until.isoformat() if self.until else "", "sent": "1" if self.only_sent else ""}
+        return urlencode({name: value for name, value in asked.items() if value})
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """A page of the list of all runs; what the pages beside it begin with."""
+
+    lines: list[RunLine]
+    newer: int | None
+    older: int | None
+    count: int
+    """How many runs there are in all."""
+
+
+def run_page(access: Access, campaign: Campaign, query: RunQuery) -> RunPage:
+    """Five statements, however long the history is: each page begins at a number."""
+    every = Run.objects.filter(campaign=campaign).defer("chosen", "joined", "message", "funnel")
+    runs = every.exclude(state=RunState.SKIPPED) if query.only_sent else every
+    if query.until:
+        midnight = datetime.combine(query.until + timedelta(days=1), time(), access.project.zone)
+        runs = runs.filter(due_at__lt=midnight)
+    if query.after is not None:
+        found = list(runs.filter(number__gt=query.after).order_by("number")[:RUNS_OF_A_PAGE])[::-1]
+    else:
+        below = runs.filter(number__lt=query.before) if query.before is not None else runs
+        found = list(below.order_by("-number")[:RUNS_OF_A_PAGE])
+    counted = tallies(found)
+    newer = found[0].number if found and runs.filter(number__gt=found[0].number).exists() else None
+    older = found[-1].number if found and runs.filter(number__lt=found[-1].number).exists() else None
+    return RunPage([RunLine(run, counted[run.pk]) for run in found], newer, older, every.count())
+
+
+def parse_day(text: str) -> date | None:
+    """A day as a date field sends it; None for anything else."""
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if 2000 <= found.year < 9000 else None
 
 
 def seen(campaign: Campaign) -> str:
@@ -82,7 +150,7 @@ def context_of(request: HttpRequest, access: Access, campaign: Campaign, run: Ru
     told = happenings(campaign)
     report = report_of(campaign, run) if run is not None else None
     timing = timing_of(campaign.timing)
-    lines, older = run_lines(campaign, _number(request.GET.get("before", "")))
+    lines, older = run_lines(campaign)
     return {
         "nav": "campaigns",
         "campaign": campaign,

@@ -73,14 +73,12 @@ def live(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 @require_safe
 @project_view(Right.SEE_CAMPAIGNS)
 def run_list(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
-    """Older runs of a campaign."""
+    """All runs of a campaign, page by page; for another page or a day the list alone."""
     one = detail.fetch(access, campaign_id)
-    if not request.htmx:
-        return redirect("campaigns:campaign", access.project.id, one.pk)
-    before = request.GET.get("before", "")
-    number = int(before) if before.isascii() and before.isdecimal() and len(before) < 10 else None
-    lines, older = detail.run_lines(one, number)
-    return render(request, "campaigns/results/_run_lines.html", {"campaign": one, "lines": lines, "older": older})
+    query = detail.RunQuery.of(request.GET)
+    context = {"nav": "campaigns", "campaign": one, "query": query, "page": detail.run_page(access, one, query)}
+    is_part = request.htmx and request.htmx.target == "run-page"
+    return render(request, f"campaigns/results/{'_run_page' if is_part else 'runs'}.html", context)
 
 
 @require_safe

@@ -155,13 +155,47 @@ def test_a_recurring_one_lists_its_runs_and_switches_between_them(world: Any, si
     assert 'id="run-26"' in html
     assert 'id="run-18"' not in html
     assert "코호트 버전 25" in html, "the newest that was sent is looked at"
-    older = client.get(address_of(campaign, "runs?before=19"), headers=HTMX).content.decode()
-    assert [f'id="run-{number}"' in older for number in (18, 11, 10)] == [True, True, False]
+    assert address_of(campaign, "runs") in html
     html = page(client, campaign, f"?run={skipped.number}")
     assert "코호트가 프로젝트 규칙보다 오래되었습니다" in html
     assert "고정한 버전</dt><dd>3" in page(client, campaign, "?run=3")
     page(client, campaign, "?run=99", status=404)
     page(client, campaign, "?run=x", status=404)
+
+
+def numbers(html: str) -> list[int]:
+    return [int(one) for one in re.findall(r'id="run-(\d+)"', html)]
+
+
+def test_a_long_history_is_paged_both_ways_from_any_day(
+    world: Any, sign_in: Any, django_assert_max_num_queries: Any
+) -> None:
+    now = timezone.now()
+    campaign = sending.campaign(world.project, timing={"kind": "live", "forever": True})
+    made = [
+        Run(
+            project=world.project, campaign=campaign, number=number, due_at=now - timedelta(days=400 - number),
+            state=RunState.SKIPPED if number % 4 == 0 else RunState.DONE, size=0, finished_at=now, settled_at=now,
+        )
+        for number in range(1, 401)
+    ]  # fmt: skip
+    Run.objects.bulk_create(made)
+    client = sign_in("viewer")
+    with django_assert_max_num_queries(16):
+        html = page(client, campaign, "runs")
+    assert numbers(html) == list(range(400, 350, -1))
+    assert "모두 400회" in html
+    assert "runs?before=351&amp;" in html
+    assert "after=400" not in html
+    assert numbers(page(client, campaign, "runs?before=351")) == list(range(350, 300, -1))
+    assert numbers(page(client, campaign, "runs?after=300")) == list(range(350, 300, -1))
+    assert numbers(page(client, campaign, "runs?before=21&sent=1"))[:3] == [19, 18, 17]
+    day = made[99].due_at.astimezone(world.project.zone).date()
+    assert numbers(page(client, campaign, f"runs?until={day}"))[0] == 100
+    assert "여기에 맞는 회차가 없습니다" in page(client, campaign, "runs?until=2001-01-01")
+    part = client.get(address_of(campaign, "runs?before=351&until=x"), headers=HTMX | {"HX-Target": "run-page"})
+    assert "<html" not in part.content.decode()
+    assert numbers(part.content.decode())[0] == 350
 
 
 def test_a_draft_opens_where_it_is_written_and_for_a_viewer_as_a_page(world: Any, sign_in: Any) -> None:

@@ -178,6 +178,23 @@ def test_a_file_beyond_the_limits_is_refused(world: Any, monkeypatch: Any) -> No
         read(world.project, "phone_number\n01022220000\n")
 
 
+@pytest.mark.django_db
+def test_every_refused_row_is_reached_page_by_page(world: Any, sign_in: Any) -> None:
+    lines = [f"02-312-{n:04d}" if n % 2 else "" for n in range(2_600)]
+    upload = read(world.project, "\n".join(["phone_number,이름", "010-2222-0000,김", *(f"{one},a" for one in lines)]))
+    found = list(uploads.refused_of(upload, "landline"))
+    assert [row for row, _reason, _given in found] == [n + 3 for n in range(2_600) if n % 2]
+    campaign = factories.campaign(world.project, audience_kind="csv", upload=upload, channel="text")
+    client = sign_in("marketer")
+    address = f"/projects/{world.project.hex}/campaigns/{campaign.pk.hex}/people?step=reachable&reason=landline"
+    html = client.get(f"{address}&offset=1280").content.decode()
+    assert "1,281–1,300 / 1,300" in html
+    assert "2,602" in html
+    assert "나머지" not in html
+    Upload.objects.update(refused_rows=None)
+    assert "나머지 300개" in client.get(address).content.decode()
+
+
 def test_of_many_bad_rows_all_are_counted_and_the_first_are_shown(world: Any, monkeypatch: Any) -> None:
     monkeypatch.setattr(uploads, "EXAMPLES", 5)
     upload = read(world.project, "phone_number\n" + "x\n" * 30)
