@@ -153,8 +153,8 @@ class Reading:
 
     def _phones_lost(self, rows: list[PushPage], whole: intake.Sheet) -> int:
         session, mapping = rows[0].session, self._turn.mapping
-        if rehearse.is_confirmed(session, self._turn.project_id, mapping):
-            return 0
+        if session.rehearsal:
+            return 0  # Somebody has looked at it. (That the columns were right once says nothing of today.)
         if session.pk not in self._watches:
             self._watches[session.pk] = Watch(Cohort.objects.get(pk=session.cohort_id), mapping, reachable=0)
         is_all = session.action == PushAction.REPLACE and session.pages == len(rows)

@@ -6,6 +6,7 @@ import pytest
 
 from cohorts.models import Profile, PushSession, PushState
 from cohorts.pull import forewarn
+from cohorts.push import rehearse
 from integrations import inlets
 from tests.integrations.pushing import Pusher, member
 
@@ -43,6 +44,22 @@ def test_another_column_waits_before_anybody_loses_a_phone(pusher: Pusher, world
     pusher.work()
     assert not any(phones().values())
     assert PushSession.objects.get(session_id="b").state == PushState.APPLIED
+
+
+def test_columns_that_were_right_once_are_watched_all_the_same(
+    pusher: Pusher, world: Any, sign_in: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(rehearse, "SMALL_PAGES", 0)
+    pusher.sync([1, 2, 3, 4], session="a")
+    assert PushSession.objects.get().state == PushState.AWAITING, "the first import of such a size"
+    sign_in("admin").post(f"/projects/{world.project.hex}/settings/push/confirm")
+    pusher.work()
+    before = phones()
+    assert all(before.values())
+    pusher.sync([member(number, phone_number="none") for number in (1, 2, 3, 4)], session="b")
+    assert phones() == before
+    held = PushSession.objects.get(session_id="b")
+    assert (held.state, held.rehearsal["phones_lost"]) == (PushState.AWAITING, 4)
 
 
 def test_a_column_that_was_mended_meanwhile_is_read(pusher: Pusher, world: Any, sign_in: Any) -> None:
