@@ -68,6 +68,26 @@ def test_a_draft_is_saved_as_one_types_and_is_there_after_a_reload(browse: Any, 
     assert Campaign.objects.count() == 1
 
 
+def test_a_part_that_has_just_come_hears_of_the_next_save(browse: Any, new: str) -> None:
+    page = browse("marketer", new)
+    choose(page, "문자")
+    saved(page)
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/reach") else None)
+    # Another save ends in the very moment in which the funnel has come.
+    page.evaluate("""() => {
+        const again = (event) => {
+            if (event.target.id !== "reach") return;
+            document.removeEventListener("htmx:afterSwap", again);
+            setTimeout(() => htmx.trigger(document.body, "audience-changed"), 0);
+        };
+        document.addEventListener("htmx:afterSwap", again);
+        htmx.trigger(document.body, "audience-changed");
+    }""")
+    page.wait_for_load_state("networkidle")
+    assert len(asked) == 2
+
+
 def test_a_cohort_is_chosen_by_keyboard_among_many(browse: Any, new: str) -> None:
     page = browse("marketer", new)
     choose(page, "문자")
