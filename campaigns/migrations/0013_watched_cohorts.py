@@ -12,8 +12,8 @@ def copy(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("campaigns", "0012_live"),
-        ("cohorts", "0006_versions_and_rhythm"),
+        ("campaigns", "0001_squashed_0012"),
+        ("cohorts", "0001_squashed_0006"),
     ]
 
     operations = [
