@@ -446,6 +446,17 @@ def test_many_clocks_and_many_publications_at_once(town):
 
 
 # -- Killed between the publication and the run -----------------------------------------------------------------------
+def kill_at(point, monkeypatch, planted=""):
+    """A worker of its own that looks who came in, killed there."""
+    parts = connection.settings_dict
+    place = f"{parts['USER']}:{parts['PASSWORD']}@{parts['HOST']}:{parts['PORT']}"
+    monkeypatch.setenv("DATABASE_URL", f"postgres://{place}/{parts['NAME']}")
+    process = multiprocessing.get_context("spawn").Process(target=worker.look, args=(point, planted))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("point", ["in_look", "after_look"])
 @pytest.mark.postgres
 @pytest.mark.processes
@@ -453,18 +464,25 @@ def test_many_clocks_and_many_publications_at_once(town):
 def test_a_worker_that_is_killed_at_a_look_loses_nobody_and_doubles_nobody(town, monkeypatch, point):
     if connection.vendor != "postgresql":
         pytest.skip("what kills show needs PostgreSQL: set TEST_DATABASE_URL")
-    parts = connection.settings_dict
-    place = f"{parts['USER']}:{parts['PASSWORD']}@{parts['HOST']}:{parts['PORT']}"
-    monkeypatch.setenv("DATABASE_URL", f"postgres://{place}/{parts['NAME']}")
     town.begin()
     town.publish(0, 1, 2, 3)
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=worker.look, args=(point,))
-    process.start()
-    process.join(60)
-    assert process.exitcode == -signal.SIGKILL
+    kill_at(point, monkeypatch)
     assert Run.objects.count() == (point == "after_look")
     for _ in range(2):
         town.work()
     assert town.got == [3]
     assert Run.objects.count() == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.processes
+@pytest.mark.django_db(transaction=True)
+def test_a_planted_look_in_pieces_is_noticed_by_the_kill(town, monkeypatch):
+    if connection.vendor != "postgresql":
+        pytest.skip("what kills show needs PostgreSQL: set TEST_DATABASE_URL")
+    town.begin()
+    town.publish(0, 1, 2, 3)
+    kill_at("in_look", monkeypatch, planted="in_pieces")
+    for _ in range(2):
+        town.work()
+    assert town.got == [], "who came in is lost, as the test above would see"

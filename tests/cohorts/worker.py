@@ -2,6 +2,8 @@
 
 import importlib
 import os
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifly_console.settings")
 
@@ -35,11 +37,14 @@ def take_pushed(project_id: str, subject: int, checkpoint: str) -> None:
     push.take(project_id, subject)
 
 
-def look(checkpoint: str) -> None:
-    """Looks who has come into the cohorts that campaigns watch, and dies at the checkpoint."""
+def look(checkpoint: str, planted: str = "") -> None:
+    """Looks who has come into the cohorts that campaigns watch, and dies at the checkpoint. Planted "in_pieces": who
+    was looked at and the run are written one by one."""
     from campaigns.sending import launch
 
     os.environ.update(CONSOLE_CHECKPOINTS="may_kill", CONSOLE_CHECKPOINT=checkpoint)
     importlib.reload(checkpoints)
     launch.reached = checkpoints.reached
+    if planted == "in_pieces":
+        launch.transaction = SimpleNamespace(atomic=nullcontext)
     launch.tick()
