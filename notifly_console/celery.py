@@ -66,6 +66,11 @@ app.conf.update(
             "schedule": 15.0,
             "options": {"expires": 30},
         },
+        "make runs that are due by now: of those who gathered, too": {
+            "task": "campaigns.look",
+            "schedule": 5.0,
+            "options": {"expires": 5},
+        },
         "say that the clock and a worker are alive": {
             "task": "console.heartbeat",
             "schedule": 20.0,
