@@ -62,6 +62,7 @@ def test_a_pushed_cohort_with_one_more_condition_is_whom_a_campaign_goes_to(town
     # Back at the draft, with the narrower group chosen.
     expect(page.get_by_role("heading", name="발송 대상 (10)")).to_be_visible(timeout=15_000)
     expect(page.get_by_label("캠페인 이름")).to_have_value("여섯 번 산 손님께")
+    expect(page).to_have_url(re.compile(r"/edit$"))  # The page has saved what it was opened with.
     expect(page.locator("#saved")).to_contain_text("저장됨")
     campaign = Campaign.objects.get()
     assert campaign.audience_kind == AudienceKind.GROUP
