@@ -3,7 +3,9 @@
 import base64
 import contextlib
 import http.client
+import itertools
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from benchmarks.pages import processor_ms, web
 from benchmarks.push_once import A_PAGE, page
@@ -58,6 +61,84 @@ def accept(seconds: float = 15) -> Iterator[Line]:
             note="what is left when the machine is busy with other things",
         )
         yield Line("p95 beside the peer's", p95(ours), p95(peer), None, unit="ms")
+
+
+def flood(seconds: float = 30) -> Iterator[Line]:
+    """How long a person waits for the sign-in page while five times as many connections push as Mixpanel may have, as
+    fast as they can, beside the same page before; and whether every acknowledged page is there."""
+    with stage(100) as here:
+        pair = json.loads(here.manage("issue_key", "--project", here.project))
+        word = f"{pair['access_key']}:{pair['secret_key']}"
+        with web(here) as (port, _server):
+            look(port, 2)
+            idle = look(port, seconds / 3)
+            # A process of their own: they mustn't hold up whoever measures.
+            told: multiprocessing.Queue[tuple[int, int]] = multiprocessing.Queue()
+            asked = (port, f"/mixpanel/projects/{here.project}/cohorts", word, seconds + 2, told)
+            pushers = multiprocessing.Process(target=push_as_fast_as_you_can, args=asked)
+            pushers.start()
+            time.sleep(1)
+            busy = look(port, seconds)
+            taken, put_off = told.get(timeout=seconds + 60)
+            pushers.join()
+        kept = here.sql("SELECT count(*) FROM integrations_inboundpage")[0][0]
+        if kept < taken:
+            raise SystemExit(f"{taken} pages were acknowledged, and {kept} are there.")
+        note = f"{taken:,} pages taken, {put_off:,} asked to come again, {FLOODING} connections"
+        yield Line(
+            "p95 of the sign-in page in a flood, idle beside it", p95(busy), p95(idle), 2.0, unit="ms", note=note
+        )
+
+
+FLOODING = 40
+
+
+def look(port: int, seconds: float) -> list[float]:
+    """Milliseconds of the sign-in page, asked for ten times a second on a connection of its own each."""
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", "/accounts/login/")
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        if answer.status != 200:
+            raise SystemExit(f"The sign-in page answered {answer.status}.")
+        times.append((time.perf_counter() - began) * 1000)
+        time.sleep(max(0.0, 0.1 - (time.perf_counter() - began)))
+    return times
+
+
+def push_as_fast_as_you_can(port: int, path: str, word: str, seconds: float, told: Any) -> None:
+    """`FLOODING` connections; tells how many pages were taken, and how many were to come again."""
+    body = json.dumps(page(MARK, 1, 1, range(A_PAGE))).encode()
+    headers = {"Authorization": f"Basic {base64.b64encode(word.encode()).decode()}", "Content-Type": "application/json"}
+    answers: list[int] = []
+    end = time.perf_counter() + seconds
+
+    def client(number: int) -> None:
+        counted = itertools.count()
+        while time.perf_counter() < end:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status = 200
+                while status == 200 and time.perf_counter() < end:
+                    mine = body.replace(MARK.encode(), f"session-{number:02d}{next(counted):010d}".encode(), 1)
+                    connection.request("POST", path, mine, headers)
+                    answer = connection.getresponse()
+                    answer.read()
+                    status = answer.status
+                    answers.append(status)
+            connection.close()
+            time.sleep(0.05)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(FLOODING)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    told.put((answers.count(200), answers.count(503)))
 
 
 def apply(pages: int = 300) -> Iterator[Line]:

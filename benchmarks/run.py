@@ -23,6 +23,7 @@ PARTS = {
     "send": send.engine,
     "interference": send.interference,
     "push-accept": push.accept,
+    "push-flood": push.flood,
     "push-apply": push.apply,
     "push-million": push.million,
     "push-correct": push.correct,
