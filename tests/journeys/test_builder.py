@@ -22,7 +22,7 @@ def new(world: Any) -> str:
     make.sender_with_lists(world.project)
     Rules.objects.create(project=world.project, sender_name="하루식탁", opt_out_number="0808701234")
     ids = make.profiles(world.project, 30)
-    for n, profile in enumerate(Profile.objects.filter(pk__in=ids)):
+    for n, profile in enumerate(Profile.objects.filter(pk__in=ids).order_by("pk")):
         profile.properties |= {"name": ["김서연", "이도현", "박지원"][n % 3], "grade": "VIP"}
         profile.marketing_consent = n % 5 != 0
         profile.save()
