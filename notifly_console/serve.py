@@ -4,7 +4,8 @@ gunicorn's threaded worker hands a connection to a thread as soon as a byte of i
 rest as long as its sender likes: eight senders of a byte now and then, and no page answers any more. Here a request
 gathers aside, at the cost of a socket, until it is whole. Of one too large for that a thread reads the rest, and lets
 go of a sender that is slower than any network people work with. Nor does the loop that accepts wait for somebody to
-hang up. And of its threads, half are for people: calls of machines wait for the others, however many come.
+hang up. And of its threads, half are for people: calls of machines wait for the others, however many come; and while
+somebody looks at pages they have one, since the threads of a process take turns at computing.
 
 `gunicorn --worker-class notifly_console.serve.Worker`; otherwise it is gunicorn's `gthread`.
 """
@@ -14,6 +15,7 @@ import json
 import re
 import selectors
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -42,6 +44,11 @@ _LENGTH = re.compile(rb"\r\ncontent-length[ \t]*:[ \t]*(\d{1,15})[ \t]*\r\n", re
 _IN_CHUNKS = re.compile(rb"\r\ntransfer-encoding[ \t]*:", re.IGNORECASE)
 _WAITS_TO_BE_ASKED = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _OF_MACHINES = re.compile(rb"POST /(mixpanel|solapi)/")
+SOMEBODY_LOOKS = 2.0
+"""So many seconds after a page was asked for."""
+SWITCHED_AFTER = 0.001
+"""Seconds that a thread computes before another one gets its turn. With Python's own 0.005 a page waits so long for
+each thread that computes, whenever it comes back from the database."""
 MOST_WAITING = 16
 """Calls of machines that wait for a thread; more are to come again."""
 
@@ -164,7 +171,14 @@ class Worker(ThreadWorker):
         self.held = 0
         self.lingering: dict[socket.socket, float] = {}
         self.for_machines = max(1, self.cfg.threads // 2)
+        self.machines = 0
+        """How many threads answer machines now."""
+        self.looked_at = float("-inf")
         self.waiting: deque[Connection] = deque()
+
+    def init_process(self) -> None:
+        sys.setswitchinterval(SWITCHED_AFTER)
+        super().init_process()
 
     # -- Until a request is there -------------------------------------------------------------------------------------
     def accept(self, listener: socket.socket) -> None:
@@ -239,14 +253,20 @@ class Worker(ThreadWorker):
     def enqueue_req(self, conn: Connection) -> None:
         """Gives a request to a thread, or lets it wait for one."""
         if not conn.is_machine:
+            self.looked_at = time.monotonic()
             super().enqueue_req(conn)
-        elif self.for_machines:
-            self.for_machines -= 1
+        elif self._has_room():
+            self.machines += 1
             super().enqueue_req(conn)
         elif len(self.waiting) < MOST_WAITING:
             self.waiting.append(conn)
         else:
             self._close(conn, _BUSY)
+
+    def _has_room(self) -> bool:
+        """Whether one more thread may answer a machine."""
+        somebody_looks = time.monotonic() - self.looked_at < SOMEBODY_LOOKS
+        return self.machines < (1 if somebody_looks else self.for_machines)
 
     def handle(self, conn: Connection) -> Any:
         """In a thread: answers a request. What is still to come of it has its pace from now on."""
@@ -256,8 +276,8 @@ class Worker(ThreadWorker):
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """A thread is free again."""
         if conn.is_machine:
-            self.for_machines += 1
-            if self.waiting:
+            self.machines -= 1
+            while self.waiting and self._has_room():
                 self.enqueue_req(self.waiting.popleft())
         super().finish_request(conn, fs)
 
