@@ -151,6 +151,15 @@
     });
   });
 
+  // ── 이벤트 기반 발송 goes on until somebody ends it, unless they say when ─────────────────────────────────────────────
+  let presumed = false; // that it is 무기한 발송: taken back with the choice that it came with
+  document.addEventListener("change", ({ target }) => {
+    const forever = $("f-forever");
+    if (target === forever) presumed = false;
+    if (target.id === "occasion-event" && !forever.checked && !$("f-end").value) forever.checked = presumed = true;
+    if (target.id === "occasion-scheduled" && presumed) forever.checked = presumed = false;
+  }, true);
+
   // ── Saving: whatever was typed since the last save that got through is unsaved ─────────────────────────────────────
   let unsaved = false;
   let timer = 0;

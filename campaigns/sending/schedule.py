@@ -286,7 +286,9 @@ def period(timing: Timing, launched: datetime | None = None) -> str:
     if timing.is_live:
         at = f" {timing.at:%H:%M}" if timing.start and timing.at else ""
         start = timing.start or (launched.date() if launched else None)
-        return f"{start.isoformat()}{at} ~ {end}" if start else f"~ {end}"
+        if start is None:
+            return f"~ {end}" if timing.is_endless or timing.end else ""
+        return f"{start.isoformat()}{at} ~ {end}"
     if not timing.repeats or timing.start is None:
         return ""
     return f"{timing.start.isoformat()} ~ {end}"

@@ -68,6 +68,23 @@ def test_a_draft_is_saved_as_one_types_and_is_there_after_a_reload(browse: Any, 
     assert Campaign.objects.count() == 1
 
 
+def test_what_begins_with_an_event_has_no_end_unless_one_is_given(browse: Any, new: str) -> None:
+    page = browse("marketer", new)
+    forever = page.get_by_label("무기한 발송")
+    choose(page, "이벤트 기반 발송")
+    expect(forever).to_be_checked()
+    saved(page)
+    expect(page.locator("#preview")).to_contain_text("~ 무기한")
+    assert Campaign.objects.get().timing["forever"] is True
+    choose(page, "예약 발송")
+    choose(page, "1일 1회 발송")
+    expect(forever).not_to_be_checked()
+    forever.check()
+    choose(page, "이벤트 기반 발송")
+    choose(page, "예약 발송")
+    expect(forever).to_be_checked()
+
+
 def test_a_part_that_has_just_come_hears_of_the_next_save(browse: Any, new: str) -> None:
     page = browse("marketer", new)
     choose(page, "문자")
