@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cohorts.models import LARGEST_FIRST, LIVE, UNUSUAL, Cohort, Pull, PullState, Refresh, RefreshState
 from notifly_console.lib.compiled import Compiled
+from notifly_console.lib.paging import Pages, page_of
 from notifly_console.tenancy.access import OF_PROJECT, Access
 
 PAGE = 30
@@ -57,7 +58,7 @@ class ListQuery:
             sort=sort.removeprefix("-") if sort.removeprefix("-") in SORTS else "name",
             descending=sort.startswith("-"),
             state=state if state in FILTERS else "",
-            page=min(max(int(page), 1), 100_000) if page.isdecimal() and len(page) < 7 else 1,
+            page=page_of(page),
         )
 
     def address(self, **changes: Any) -> str:
@@ -184,40 +185,22 @@ class CohortPage:
     """`all`, `matched`, and one for each of FILTERS."""
 
     @property
-    def pages(self) -> int:
-        return max(1, -(-self.counts["matched"] // PAGE))
-
-    @property
-    def number(self) -> int:
-        return min(self.query.page, self.pages)
-
-    @property
-    def first(self) -> int:
-        return (self.number - 1) * PAGE + 1
-
-    @property
-    def last(self) -> int:
-        return self.first + len(self.rows) - 1
+    def pages(self) -> Pages:
+        """Which pages there are, and which of them this is."""
+        return Pages(self.counts["matched"], PAGE, self.query.page)
 
     @property
     def links(self) -> list[tuple[int | None, str]]:
         """Page numbers to offer, with their query strings; None stands for a gap."""
-        near = {1, self.pages, *range(self.number - 2, self.number + 3)}
-        shown = sorted(page for page in near if 1 <= page <= self.pages)
-        links: list[tuple[int | None, str]] = []
-        for page in shown:
-            if links and links[-1][0] is not None and page > links[-1][0] + 1:
-                links.append((None, ""))
-            links.append((page, self.query.address(page=page)))
-        return links
+        return self.pages.links(lambda number: self.query.address(page=number))
 
     @property
     def before(self) -> str | None:
-        return self.query.address(page=self.number - 1) if self.number > 1 else None
+        return self.query.address(page=self.pages.number - 1) if self.pages.number > 1 else None
 
     @property
     def after(self) -> str | None:
-        return self.query.address(page=self.number + 1) if self.number < self.pages else None
+        return self.query.address(page=self.pages.number + 1) if self.pages.number < self.pages.count else None
 
 
 def cohort_page(access: Access, query: ListQuery, refresh: Refresh | None) -> CohortPage:
@@ -226,10 +209,10 @@ def cohort_page(access: Access, query: ListQuery, refresh: Refresh | None) -> Co
     if query.text:
         found_in = access.all(Cohort).annotate(id_text=id_text()).filter(matching(query.text), _in_state(query))
         page = CohortPage(query, [], counts | {"matched": found_in.count()})
-        found = list(_shown(found_in, query)[page.first - 1 : page.first - 1 + PAGE])
+        found = list(_shown(found_in, query)[page.pages.slice])
     else:
         page = CohortPage(query, [], counts | {"matched": counts[query.state or "all"]})
-        found = access.rows(_page(query.sort, query.descending, query.state, page.number))
+        found = access.rows(_page(query.sort, query.descending, query.state, page.pages.number))
     return CohortPage(query, rows_of(found, refresh), page.counts)
 
 
