@@ -67,12 +67,20 @@ def _launch_words(plan: Plan | None, measured: Measured, *, is_live: bool) -> st
     """What stands on the button: how many, and for how much."""
     if plan is None or not plan.funnel.size or is_live:
         return ""
-    people = ngettext("%(n)s명", "%(n)s명", plan.funnel.size) % {"n": f"{plan.funnel.size:,}"}
     estimate = measured.estimate
+    going = _going(plan, measured)
+    people = ngettext("%(n)s명", "%(n)s명", going) % {"n": f"{going:,}"}
     if estimate is None or not estimate.is_known:
         return people
     price = won(estimate.worst_won)
     return f"{people} · {_('최대 %(won)s') % {'won': price} if estimate.fallback else price}"
+
+
+def _going(plan: Plan | None, measured: Measured) -> int:
+    """How many get it; whoever can't, since it is too long for them, is not among these once that is known."""
+    if measured.estimate is not None:
+        return measured.estimate.size
+    return plan.funnel.size if plan else 0
 
 
 def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown] | None = None) -> HttpResponse:
@@ -100,7 +108,7 @@ def _page(request: Any, access: Access, campaign: Campaign, refused: list[Shown]
     context |= preview_context(access, campaign, plan, listing, request.GET)
     context |= {"problems": refused if refused is not None else at_fields(campaign, ready.problems)}
     if hurries and plan is not None and not is_quick(campaign, plan):
-        context |= {"measures_later": True}
+        context |= {"measures_later": True, "going": plan.funnel.size, "is_live": timing.is_live}
     else:
         context |= _priced(campaign, ready, context["preview"])
     return render(request, "campaigns/builder/review.html", context, status=422 if refused else 200)
@@ -122,4 +130,5 @@ def _priced(campaign: Campaign, ready: Readiness, shown: Any) -> dict[str, Any]:
     """The price, and what stands on the button."""
     is_live = schedule.timing_of(campaign.timing).is_live
     measured = measured_of(campaign, ready.plan, shown, [], ready.estimate)
-    return {"measured": measured, "launch_words": _launch_words(ready.plan, measured, is_live=is_live)}
+    words = _launch_words(ready.plan, measured, is_live=is_live)
+    return {"measured": measured, "launch_words": words, "going": _going(ready.plan, measured), "is_live": is_live}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from campaigns.models import Campaign, CampaignState, Recipient, Run, RunKind
+from cohorts.models import Profile
 from integrations.messaging import TemplateStatus
 from integrations.models import SenderListing
 from notifly_console.audit.models import Entry
@@ -70,6 +71,19 @@ def test_a_finished_draft_is_shown_as_it_will_go_out(town: Any, sign_in: Any) ->
     ):
         assert words in page, words
     assert 'id="launch">캠페인 생성하기' in page
+
+
+def test_whoever_cant_get_it_is_counted_apart_and_named(town: Any, sign_in: Any) -> None:
+    one, client = town.made(), sign_in("marketer")
+    person = Profile.objects.filter(project=town.project, phone__isnull=False).order_by("pk").first()
+    assert person is not None
+    Profile.objects.filter(pk=person.pk).update(properties=person.properties | {"name": "가" * 1200})
+    assert press(client, one, "review").headers["HX-Redirect"] == at(one, "review")
+    page = client.get(at(one, "review")).content.decode()
+    assert "발송 대상 (5)" in page, "what the frozen audience will be"
+    assert "1명은 받지 못합니다" in page
+    assert "4명에게 보냅니다" in page
+    assert "<small>4명" in page, "on the button"
 
 
 def test_a_recurring_campaign_shows_its_next_three_runs(town: Any, sign_in: Any) -> None:
