@@ -1,6 +1,7 @@
 """A long search for faults, cut into shares that several processes look through, each on a database of its own that is
 dropped and made (`BENCH_DATABASE_URL` with `_1`, `_2` … behind its name). Loopback only."""
 
+import logging
 import multiprocessing
 import os
 import sys
@@ -88,11 +89,11 @@ def _stand_on(database: str) -> None:
         CREDENTIALS_KEYS="b1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
         ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
         DJANGO_SETTINGS_MODULE="notifly_console.settings",
-        LOG_LEVEL="CRITICAL",
     )
     import django
 
     django.setup()
+    logging.disable()
     from django.core.management import call_command
 
     from notifly_console.lib import nudge

@@ -177,15 +177,9 @@ def sandbox(_sandbox: Any, settings: Any) -> Iterator[Any]:
 @pytest.fixture
 def forgetful() -> None:
     """What the webhook keeps in its process' memory is of other tests."""
-    from integrations import inbox, inlets, webhooks
-    from notifly_console.tenancy import keys
+    from tests.integrations.pushing import forget
 
-    webhooks.FAILURES.clear()
-    keys._seen_at = -keys.LOOKED_EVERY_SECONDS
-    inlets._noted.clear()
-    inlets._belonging.clear()
-    inbox._waiting.clear()
-    inbox._woken.clear()
+    forget()
 
 
 @pytest.fixture

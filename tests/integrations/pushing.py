@@ -58,6 +58,19 @@ def basic(pair: tuple[str, str]) -> str:
     return "Basic " + base64.b64encode(":".join(pair).encode()).decode()
 
 
+def forget() -> None:
+    """Empties what the webhook keeps in its process' memory: the database that it knew is no more."""
+    from integrations import inbox, inlets, webhooks
+    from notifly_console.tenancy import keys
+
+    webhooks.FAILURES.clear()
+    keys._seen_at = -keys.LOOKED_EVERY_SECONDS
+    inlets._noted.clear()
+    inlets._belonging.clear()
+    inbox._waiting.clear()
+    inbox._woken.clear()
+
+
 class Pusher:
     """Calls a project's webhook with a key."""
 
