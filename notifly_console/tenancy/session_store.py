@@ -1,5 +1,10 @@
-"""Where sessions are kept: Django's database sessions, with the person beside each."""
+"""Where sessions are kept: Django's database sessions, with the person beside each, under a digest of their key.
 
+The key, which the browser's cookie holds, is kept nowhere: who has a copy of the database has nobody's session. The
+console is served by WSGI; the asynchronous half of Django's store isn't carried over.
+"""
+
+import hashlib
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -8,6 +13,12 @@ from django.db.models import CharField, DateTimeField
 from django.utils import timezone
 
 from notifly_console.lib.compiled import Compiled, Slot
+
+
+def kept_under(session_key: str) -> str:
+    """The primary key of a session's row. A key has 165 random bits, so that a plain digest can't be guessed back; it
+    is cut to what Django's column holds."""
+    return hashlib.sha256(session_key.encode()).hexdigest()[:40]
 
 
 class SessionStore(DatabaseSessionStore):
@@ -23,8 +34,15 @@ class SessionStore(DatabaseSessionStore):
 
         return Session
 
+    def exists(self, session_key: str) -> bool:
+        return bool(super().exists(kept_under(session_key)))
+
+    def delete(self, session_key: str | None = None) -> None:
+        if key := session_key or self.session_key:
+            super().delete(kept_under(key))
+
     def _get_session_from_db(self) -> Any:
-        row = _OF_KEY.first(key=self.session_key, now=timezone.now())
+        row = _OF_KEY.first(key=kept_under(self.session_key), now=timezone.now())
         if row is None:
             self._session_key = None
         else:
@@ -33,6 +51,7 @@ class SessionStore(DatabaseSessionStore):
 
     def create_model_instance(self, data: dict[str, Any]) -> Any:
         row: Any = super().create_model_instance(data)
+        row.session_key = kept_under(row.session_key)
         row.user_id = data.get(SESSION_KEY)
         return row
 

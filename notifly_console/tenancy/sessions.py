@@ -4,7 +4,6 @@ A session ends after half an hour without a person's act, twelve hours after sig
 elsewhere, or when the person ends it in 마이페이지.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from django.utils.functional import SimpleLazyObject
 
 from notifly_console.lib.visitors import address_of, page_of
 from notifly_console.tenancy.models import Session, User
+from notifly_console.tenancy.session_store import kept_under
 
 BEGAN = "session_began"
 LAST_ACT = "session_last_act"
@@ -119,7 +119,7 @@ def begin(request: HttpRequest) -> None:
 
 @dataclass(frozen=True)
 class SignedIn:
-    """One place where a person is signed in. `id` names it in a form and is no use as a cookie."""
+    """One place where a person is signed in. `id` is the row's and names it in a form; it is no use as a cookie."""
 
     id: str
     is_current: bool
@@ -132,18 +132,19 @@ class SignedIn:
 def sessions_of(user: User, current_key: str | None) -> list[SignedIn]:
     """The person's live sessions: the one at hand first, then the latest act first."""
     idle_since = time.time() - settings.SESSION_IDLE_MINUTES * 60
+    current = kept_under(current_key or "")
     found = []
     for row in Session.objects.filter(user=user, expire_date__gt=timezone.now()):
         data = row.get_decoded()
         if data.get("_auth_user_hash") != user.get_session_auth_hash():
             continue
-        is_current = row.session_key == current_key
+        is_current = row.session_key == current
         last_act = data.get(LAST_ACT, 0)
         if last_act < idle_since and not is_current:
             continue
         found.append(
             SignedIn(
-                id=_digest(row.session_key),
+                id=row.session_key,
                 is_current=is_current,
                 device=device_of(data.get(AGENT, "")),
                 address=data.get(ADDRESS, ""),
@@ -156,22 +157,15 @@ def sessions_of(user: User, current_key: str | None) -> list[SignedIn]:
 
 def end_session(user: User, session_id: str) -> bool:
     """Ends the person's session with that id at once. False when there is none."""
-    for key in Session.objects.filter(user=user).values_list("session_key", flat=True):
-        if _digest(key) == session_id:
-            return bool(Session.objects.filter(session_key=key).delete()[0])
-    return False
+    return bool(Session.objects.filter(user=user, session_key=session_id).delete()[0])
 
 
 def end_other_sessions(user: User, current_key: str | None) -> int:
     """Ends every session of the person but the one at hand; says how many rows went."""
-    return Session.objects.filter(user=user).exclude(session_key=current_key or "").delete()[0]
+    return Session.objects.filter(user=user).exclude(session_key=kept_under(current_key or "")).delete()[0]
 
 
 def device_of(agent: str) -> str:
     """`Chrome · Windows` of a User-Agent header; as much as can be told."""
     words = [next((name for mark, name in marks if mark in agent), "") for marks in (BROWSERS, SYSTEMS)]
     return " · ".join(word for word in words if word)
-
-
-def _digest(session_key: str) -> str:
-    return hashlib.sha256(session_key.encode()).hexdigest()[:24]

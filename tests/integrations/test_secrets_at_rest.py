@@ -71,6 +71,7 @@ def test_no_secret_lies_in_the_database_as_it_is(world: Any, sandbox: Any, sign_
         "the seed of an authenticator app": seed,
         "a recovery code": codes[0],
         "a password": PASSWORD,
+        "the key of a session": owner.session.session_key,
         "a phone on a page that waits": str(member(77)["phone_number"]),
         "a property on a page that waits": "아무에게도 안 보일 별명",
     }

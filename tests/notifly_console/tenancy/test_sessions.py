@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -72,7 +73,7 @@ def test_changing_the_password_ends_all_others(signed_in: Client, attempt: Any) 
 
 
 def places(client: Client) -> list[str]:
-    return re.findall(r'name="session" value="([0-9a-f]{24})"', client.get("/me/").content.decode())
+    return re.findall(r'name="session" value="([0-9a-f]{40})"', client.get("/me/").content.decode())
 
 
 def test_one_sees_and_ends_ones_own_sessions(signed_in: Client, attempt: Any, sign_in: Any) -> None:
@@ -99,6 +100,46 @@ def test_one_ends_all_others_at_once(signed_in: Client, attempt: Any) -> None:
     signed_in.post("/me/sessions/end/", {"session": "others"})
     assert [other.get("/me/").status_code for other in others] == [302, 302]
     assert signed_in.get("/me/").status_code == 200
+
+
+# -- What a copy of the database is worth ------------------------------------------------------------------------------
+def thief(cookie: str) -> Client:
+    client = Client()
+    client.cookies["sessionid"] = cookie
+    return client
+
+
+def test_the_id_of_a_row_is_nobodys_cookie(signed_in: Client) -> None:
+    row = Session.objects.get()
+    key = signed_in.session.session_key
+    assert row.session_key != key
+    assert thief(row.session_key).get("/me/").status_code == 302
+    assert thief(key).get("/me/").status_code == 200
+
+
+def test_a_session_from_before_keys_were_digested_is_signed_out(signed_in: Client) -> None:
+    Session.objects.update(session_key=signed_in.session.session_key)
+    assert signed_in.get("/me/").headers["Location"] == "/accounts/login/?next=%2Fme%2F&ended=1"
+
+
+def test_a_new_key_leaves_no_row_under_the_old_one(signed_in: Client) -> None:
+    session = signed_in.session
+    before = session.session_key
+    assert session.exists(before)
+    session.cycle_key()
+    assert session.session_key != before
+    assert not session.exists(before)
+    assert Session.objects.count() == 1
+    session.flush()
+    assert Session.objects.count() == 0
+
+
+def test_what_has_expired_is_cleared_away(signed_in: Client, attempt: Any, time_machine: Any) -> None:
+    time_machine.shift(12 * 3600 - 60)
+    attempt(Client(), OWNER)
+    time_machine.shift(120)
+    call_command("clearsessions")
+    assert Session.objects.count() == 1
 
 
 # -- The person comes with the session -------------------------------------------------------------------------------
