@@ -42,7 +42,7 @@ class SessionStore(DatabaseSessionStore):
             super().delete(kept_under(key))
 
     def _get_session_from_db(self) -> Any:
-        row = _OF_KEY.first(key=kept_under(self.session_key), now=timezone.now())
+        row = _OF_KEY.first(key=kept_under(self.session_key or ""), now=timezone.now())
         if row is None:
             self._session_key = None
         else:
