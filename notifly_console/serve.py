@@ -12,9 +12,11 @@ somebody looks at pages they have one, since the threads of a process take turns
 
 import errno
 import json
+import mmap
 import re
 import selectors
 import socket
+import struct
 import sys
 import time
 from collections import deque
@@ -49,6 +51,9 @@ SOMEBODY_LOOKS = 2.0
 SWITCHED_AFTER = 0.001
 """Seconds that a thread computes before another one gets its turn. With Python's own 0.005 a page waits so long for
 each thread that computes, whenever it comes back from the database."""
+GIVES_WAY_SECONDS = 0.002
+"""So long a process with more connections than another waits before it takes one more: time enough for that one to be
+woken and take it."""
 MOST_WAITING = 16
 """Calls of machines that wait for a thread; more are to come again."""
 
@@ -162,8 +167,35 @@ class Connection(TConn):
             super().close()
 
 
+class Holdings:
+    """How many connections each process of this server holds, in memory that they have in common: made before gunicorn
+    forks. Nothing more than a hint, so nobody locks it."""
+
+    PLACES = 64
+    ENTRY = struct.Struct("=dq")
+    OUTDATED_SECONDS = 2.5
+    """Who said nothing for so long is gone, or hangs: a process says it each second at least."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, self.PLACES * self.ENTRY.size)
+
+    def tell(self, place: int, connections: int) -> None:
+        """Notes what the process at this place holds."""
+        self.ENTRY.pack_into(self._memory, place % self.PLACES * self.ENTRY.size, time.monotonic(), connections)
+
+    def is_above_another(self, place: int, connections: int) -> bool:
+        """Whether a process at another place holds fewer than `connections`."""
+        since = time.monotonic() - self.OUTDATED_SECONDS
+        return any(
+            told > since and held < connections and other != place % self.PLACES
+            for other, (told, held) in enumerate(self.ENTRY.iter_unpack(self._memory[:]))
+        )
+
+
 class Worker(ThreadWorker):
     """See above."""
+
+    HOLDINGS = Holdings()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -180,9 +212,16 @@ class Worker(ThreadWorker):
         sys.setswitchinterval(SWITCHED_AFTER)
         super().init_process()
 
+    def notify(self) -> None:
+        """Called at each turn of the loop: says that the process is alive, and what it holds."""
+        super().notify()
+        self.HOLDINGS.tell(self.age, self.nr_conns)
+
     # -- Until a request is there -------------------------------------------------------------------------------------
     def accept(self, listener: socket.socket) -> None:
-        """Takes a connection."""
+        """Takes a connection, if no process that holds fewer does."""
+        if self.HOLDINGS.is_above_another(self.age, self.nr_conns):
+            time.sleep(GIVES_WAY_SECONDS)
         try:
             sock, client = listener.accept()
         except OSError as error:

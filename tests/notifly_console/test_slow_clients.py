@@ -63,6 +63,8 @@ class Console:
         shortened = (
             "from notifly_console import serve\n"
             f"serve.WHOLE_SECONDS, serve.GRACE_SECONDS, serve.SLOWEST = {WHOLE_SECONDS}, {GRACE_SECONDS}, 1024 * 1024\n"
+            # However busy the machine is, the other process has its turn meanwhile.
+            "serve.GIVES_WAY_SECONDS = 0.1\n"
             "from gunicorn.app.wsgiapp import run; run()"
         )
         arguments = plan.web_command(self.port)[3:]
@@ -262,6 +264,45 @@ def test_requests_one_behind_the_other_are_each_answered(console: Console) -> No
         while piece := one.recv(65536):
             said += piece
     assert said.count(b"HTTP/1.1 200 OK") == 3
+
+
+def held_by_each_process(console: Console) -> list[int]:
+    """How many connections to the console each of its processes has, closed by us or not."""
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ours = {f"socket:[{row[9]}]" for row in table if row[1].endswith(f":{console.port:04X}") and row[3] in ("01", "08")}
+    children = f"/proc/{console.process.pid}/task/{console.process.pid}/children"
+    held = []
+    for pid in Path(children).read_text().split():
+        targets = Counter[str]()
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                targets[os.readlink(descriptor)] += 1
+        held.append(sum(targets[one] for one in ours))
+    return held
+
+
+def most_in_one_process(console: Console, connections: int = 12) -> int:
+    """Of so many connections opened at once, while there are no others."""
+    wait_until(lambda: sum(held_by_each_process(console)) == 0)
+    with ExitStack() as stack:
+        for _ in range(connections):
+            stack.enter_context(socket.create_connection(("127.0.0.1", console.port)))
+        wait_until(lambda: sum(held_by_each_process(console)) == connections)
+        return max(held_by_each_process(console))
+
+
+def wait_until(it_holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not it_holds():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="who holds a connection is read from Linux's /proc")
+def test_connections_are_shared_out_evenly(console: Console) -> None:
+    """Each stays with the process that took it: with most of them in one, the other would have nothing to do."""
+    wait_until(lambda: most_in_one_process(console) <= 7)  # At first one of them may still be starting.
+    assert [most_in_one_process(console) <= 7 for _ in range(3)] == [True] * 3
 
 
 def test_no_end_of_a_head_is_nobody(console: Console) -> None:
