@@ -48,6 +48,8 @@ _WAITS_TO_BE_ASKED = re.compile(rb"\r\nexpect[ \t]*:[ \t]*100-continue[ \t]*\r\n
 _OF_MACHINES = re.compile(rb"POST /(mixpanel|solapi)/")
 SOMEBODY_LOOKS = 2.0
 """So many seconds after a page was asked for."""
+MOST_PAUSE = 0.1
+"""While somebody looks, a machine's thread rests after a call for as long as the call took, and never longer."""
 SWITCHED_AFTER = 0.001
 """Seconds that a thread computes before another one gets its turn. With Python's own 0.005 a page waits so long for
 each thread that computes, whenever it comes back from the database."""
@@ -304,13 +306,20 @@ class Worker(ThreadWorker):
 
     def _has_room(self) -> bool:
         """Whether one more thread may answer a machine."""
-        somebody_looks = time.monotonic() - self.looked_at < SOMEBODY_LOOKS
-        return self.machines < (1 if somebody_looks else self.for_machines)
+        return self.machines < (1 if self._somebody_looks() else self.for_machines)
+
+    def _somebody_looks(self) -> bool:
+        return time.monotonic() - self.looked_at < SOMEBODY_LOOKS
 
     def handle(self, conn: Connection) -> Any:
-        """In a thread: answers a request. What is still to come of it has its pace from now on."""
-        conn.parser.unreader.until = time.monotonic() + GRACE_SECONDS
-        return super().handle(conn)
+        """In a thread: answers a request. What is still to come of it has its pace from now on. A machine's has been
+        answered when the thread rests."""
+        began = time.monotonic()
+        conn.parser.unreader.until = began + GRACE_SECONDS
+        result = super().handle(conn)
+        if conn.is_machine and self._somebody_looks():
+            time.sleep(min(MOST_PAUSE, time.monotonic() - began))
+        return result
 
     def finish_request(self, conn: Connection, fs: Any) -> None:
         """A thread is free again."""
