@@ -217,6 +217,8 @@ REFUSED = {
     "Infinity": (ENVELOPE % b'"x":-Infinity', "not JSON"),
     "NaN beside a huge number": (ENVELOPE % b'"x":NaN,"y":123456789012345678901234567890', "not JSON"),
     "a name twice": (b'{"action":"members","action":"remove_members","parameters":{}}', "twice"),
+    "a name twice, once with space after it": (ENVELOPE % b'"members":[{"a" \n:1,"a":2,"b":3}]', "twice"),
+    "a name twice beside a text like one": (ENVELOPE % b'"members":[{"a":1,"a":2,"b":":"}]', "twice"),
     "a member's name twice": (ENVELOPE % b'"members":[{"a":1,"a":2}]', "twice"),
     "a byte order mark": (b"\xef\xbb\xbf" + ENVELOPE % b'"members":[]', "byte order mark"),
     "UTF-16": ((ENVELOPE % b'"members":[]').decode().encode("utf-16"), "UTF-8"),
