@@ -123,6 +123,23 @@
     }
   });
 
+  // ── What is pressed isn't drawn anew until it is let go: a click on what was taken away meanwhile would be lost ─────
+  let held = null; // what the pointer went down on
+  const late = []; // the requests whose answers would have taken it away
+  document.addEventListener("pointerdown", (event) => { held = event.target; }, true);
+  for (const kind of ["pointerup", "pointercancel"]) {
+    document.addEventListener(kind, () => setTimeout(() => {
+      held = null;
+      for (const { elt, path } of late.splice(0)) if (elt.isConnected) htmx.ajax("GET", path, { source: elt });
+    }), true);
+  }
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { requestConfig: asked, target } = event.detail;
+    if (!held || !event.detail.shouldSwap || asked.verb !== "get" || !target.contains(held)) return;
+    event.detail.shouldSwap = false;
+    late.push(asked);
+  });
+
   // ── What one gives a field while an answer is under way stays in it, though the answer brings the field anew ───────
   const given = new Map(); // by the field's id: the value, and when
   const untold = new Set(); // fields that got theirs back, and that nobody is in: the page hears of it once it has settled

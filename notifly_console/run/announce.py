@@ -1,9 +1,11 @@
 """Waits until the console answers and prints where, and how to sign in. A script of its own: it loads no Django.
 
-Reads `var/run/console.json`: `address`, and `lines` to print.
+Reads `var/run/console.json`: `address`, `lines` to print, and `stand_in`, the port of the stand-in vendors (null where
+there are none).
 """
 
 import json
+import socket
 import sys
 import time
 import urllib.error
@@ -16,9 +18,9 @@ PATIENCE = 60.0
 
 
 def main(path: Path) -> None:
-    """Prints the lines once `/readyz` says ok, and after `PATIENCE` seconds with what is missing."""
+    """Prints the lines once all of it answers, and after `PATIENCE` seconds with what is missing."""
     console = json.loads(path.read_text())
-    answers = wait_until_ready(console["address"])
+    answers = wait_until_ready(console["address"], console["stand_in"])
     lines = list(console["lines"])
     if answers.get("status") != "ok":
         missing = [f"{part}: {said}" for part, said in answers.items() if part != "status" and said != "ok"]
@@ -26,16 +28,27 @@ def main(path: Path) -> None:
     print("\n".join(lines), flush=True)  # noqa: T201
 
 
-def wait_until_ready(address: str) -> dict[str, Any]:
-    """What `/readyz` said last."""
+def wait_until_ready(address: str, stand_in: int | None) -> dict[str, Any]:
+    """What `/readyz` said last, and whether the stand-in vendors answer."""
     deadline = time.monotonic() + PATIENCE
     answers: dict[str, Any] = {}
     while time.monotonic() < deadline:
         answers = ask(f"{address}/readyz") or answers
+        if stand_in is not None and answers and not listens(stand_in):
+            answers |= {"status": "unavailable", "stand-in": "no answer"}
         if answers.get("status") == "ok":
             break
         time.sleep(0.2)
     return answers
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections to this port."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except OSError:
+        return False
+    return True
 
 
 def ask(url: str) -> dict[str, Any] | None:

@@ -40,8 +40,8 @@ def saved(page: Any) -> None:
 
 
 def choose(page: Any, name: str) -> None:
-    """A channel, a timing or an audience: the word on its pill."""
-    page.get_by_text(name, exact=True).click()
+    """A channel, a timing or an audience: the word on its pill. (What was chosen, the preview further on says, too.)"""
+    page.get_by_text(name, exact=True).first.click()
 
 
 def test_a_draft_is_saved_as_one_types_and_is_there_after_a_reload(browse: Any, new: str) -> None:
@@ -83,6 +83,23 @@ def test_what_begins_with_an_event_has_no_end_unless_one_is_given(browse: Any, n
     choose(page, "이벤트 기반 발송")
     choose(page, "예약 발송")
     expect(forever).to_be_checked()
+
+
+def test_what_is_pressed_is_not_drawn_anew_under_the_pointer(browse: Any, new: str) -> None:
+    page = browse("marketer", new)
+    choose(page, "문자")
+    choose(page, "외부 툴 연동 코호트")
+    page.get_by_role("combobox", name="코호트 선택").fill("VIP")
+    page.get_by_role("option", name="VIP 재구매 유도").click()
+    box = page.get_by_role("link", name="다음").bounding_box()
+    saved(page)
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    with page.expect_response(lambda answer: "/preview" in answer.url):
+        page.evaluate("htmx.trigger(document.body, 'draft-saved')")
+    page.wait_for_function("() => !document.querySelector('.htmx-request')")
+    page.mouse.up()
+    expect(page.get_by_role("link", name="이전")).to_have_attribute("href", re.compile("at=0"))
 
 
 def test_a_part_that_has_just_come_hears_of_the_next_save(browse: Any, new: str) -> None:

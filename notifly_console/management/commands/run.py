@@ -99,7 +99,7 @@ class Command(BaseCommand):
         lines += [f"  로그 Logs: {logs}/ · 종료 Stop: Ctrl-C", ""]
         file = self.run_dir / "console.json"
         file.touch(mode=0o600)
-        file.write_text(json.dumps({"address": address, "lines": lines}))
+        file.write_text(json.dumps({"address": address, "lines": lines, "stand_in": sandbox_port}))
 
     def _hand_over(self, port: int, people: int, sandbox_port: int | None, demo: Demo | None) -> None:
         """Becomes supervisord."""
