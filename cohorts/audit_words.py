@@ -24,6 +24,7 @@ say(
         "hours": _("시간 간격"),
         "daily_at": _("매일 시각"),
         "keep_versions": _("버전 보관 개수"),
+        "keep_all_days": _("모두 보관할 일수"),
         "keep_days": _("버전 보관 일수"),
     },
     hidden=("refresh", "group"),

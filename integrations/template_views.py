@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from integrations import senders
 from integrations.failures import sending
 from integrations.find_templates import TemplateQuery, found_in
 from integrations.messaging import TemplateStatus
+from notifly_console.lib.paging import Pages, page_of
 from notifly_console.tenancy.access import Access, Right, project_view
 
 PAGE = 30
@@ -63,14 +63,17 @@ def _show(request: Any, access: Access) -> HttpResponse:
     """The page, or the list alone where htmx asks for it."""
     listing = senders.listing(access.project)
     query = TemplateQuery.of(request.GET)
-    paginator = Paginator(found_in(listing, query), PAGE)
+    found = found_in(listing, query)
+    pages = Pages(
+        len(found), PAGE, page_of(request.GET.get("page", "")), lambda number: f"{query.address}&page={number}"
+    )
     context = {
         "nav": "templates",
         "listing": listing,
         "problem": sending(listing.problem) if listing.problem else None,
         "query": query,
-        "page": paginator.get_page(request.GET.get("page")),
-        "pages": paginator.get_elided_page_range(paginator.get_page(request.GET.get("page")).number, on_each_side=2),
+        "pages": pages,
+        "found": found[pages.slice],
         "names": {profile.id: profile.name for profile in listing.profiles},
         "statuses": TemplateStatus,
     }

@@ -173,18 +173,6 @@ class CampaignPage:
     """How many campaigns the project has."""
 
     @property
-    def links(self) -> list[tuple[int | None, str]]:
-        return self.pages.links(self.query.address)
-
-    @property
-    def before(self) -> str | None:
-        return self.query.address(self.pages.number - 1) if self.pages.number > 1 else None
-
-    @property
-    def after(self) -> str | None:
-        return self.query.address(self.pages.number + 1) if self.pages.number < self.pages.count else None
-
-    @property
     def is_moving(self) -> bool:
         """Whether something on it is being sent."""
         return any(row.is_sending for row in self.rows)
@@ -195,7 +183,7 @@ def campaign_page(access: Access, query: CampaignQuery) -> CampaignPage:
     isn't settled."""
     found = access.all(Campaign).filter(_matching(query))
     numbers = access.all(Campaign).aggregate(all=Count("pk"), matched=Count("pk", filter=_matching(query)))
-    pages = Pages(numbers["matched"], PAGE, query.page)
+    pages = Pages(numbers["matched"], PAGE, query.page, query.address)
     campaigns = list(found.only(*_SHOWN).order_by("-created_at", "-pk")[pages.slice])
     totals, live = totals_of(campaigns)
     rows = [CampaignRow(one, timing_of(one.timing), totals[one.pk], live.get(one.pk)) for one in campaigns]

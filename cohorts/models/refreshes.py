@@ -48,6 +48,8 @@ class CohortRules(Rhythm):
     heals_daily = models.BooleanField(default=True)
     """A cohort that comes by both roads is read whole once a day, whatever else is chosen: only that heals drift."""
     keep_versions = models.PositiveSmallIntegerField(default=30)
+    keep_all_days = models.PositiveSmallIntegerField(default=7, db_default=7)
+    """All versions of the last days are kept, however many there are; older ones as `keep_versions` says."""
     keep_days = models.PositiveSmallIntegerField(null=True)
     """Versions older than this are forgotten too; null: only their number counts."""
 
@@ -55,6 +57,7 @@ class CohortRules(Rhythm):
         constraints: ClassVar = [
             *Rhythm.Meta.constraints,
             models.CheckConstraint(condition=Q(keep_versions__gte=5, keep_versions__lte=100), name="keep_5_to_100"),
+            models.CheckConstraint(condition=Q(keep_all_days__lte=31), name="keep_all_days_of_a_month"),
             models.CheckConstraint(
                 condition=Q(keep_days=None) | Q(keep_days__gte=1, keep_days__lte=1000), name="keep_days_of_some_years"
             ),

@@ -60,6 +60,17 @@ class RulesForm(_Rhythm):
             "max_value": _("100개까지 보관할 수 있습니다."),
         },
     )
+    keep_all_days = forms.IntegerField(
+        label=_("모두 보관할 일수"),
+        min_value=0,
+        max_value=31,
+        error_messages={
+            "required": _("0에서 31 사이의 일수를 입력해 주세요."),
+            "invalid": _("0에서 31 사이의 일수를 입력해 주세요."),
+            "min_value": _("0에서 31 사이의 일수를 입력해 주세요."),
+            "max_value": _("31일까지 입력할 수 있습니다."),
+        },
+    )
     keep_days = forms.IntegerField(
         label=_("버전 보관 일수"),
         min_value=1,
@@ -74,7 +85,10 @@ class RulesForm(_Rhythm):
 
     class Meta:
         model = CohortRules
-        fields = ("every", "hours", "daily_at", "before_campaign", "heals_daily", "keep_versions", "keep_days")
+        fields = (
+            *("every", "hours", "daily_at", "before_campaign", "heals_daily"),
+            *("keep_versions", "keep_all_days", "keep_days"),
+        )
 
 
 class RhythmForm(_Rhythm):

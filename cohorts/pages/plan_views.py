@@ -1,6 +1,7 @@
 """리프레시 일정: the timetable of recurring refreshes, each cohort's choice, and the project's rules."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db import transaction
@@ -36,7 +37,12 @@ def schedule(request: HttpRequest, access: Access) -> HttpResponse:
     cohorts = access.all(Cohort).filter(is_listed=True, vanished_at=None)
     if text:
         cohorts = cohorts.annotate(id_text=id_text()).filter(matching(text))
-    pages = Pages(cohorts.count(), COHORTS_SHOWN, page_of(request.GET.get("page", "")))
+    pages = Pages(
+        cohorts.count(),
+        COHORTS_SHOWN,
+        page_of(request.GET.get("page", "")),
+        lambda number: urlencode({"q": text, "page": number} if text else {"page": number}),
+    )
     subjects = {one.key: one for one in plan.subjects}
     shown = cohorts.order_by("name_key", "id").values_list("pk", flat=True)[pages.slice]
     rows = [
@@ -91,6 +97,7 @@ def save_rules(request: HttpRequest, access: Access) -> HttpResponse:
             fields=sorted(form.changed_data),
             **_rhythm_of(made),
             keep_versions=made.keep_versions,
+            keep_all_days=made.keep_all_days,
             keep_days=made.keep_days,
         )
     messages.success(request, _("코호트 규칙을 저장했습니다."))

@@ -187,20 +187,7 @@ class CohortPage:
     @property
     def pages(self) -> Pages:
         """Which pages there are, and which of them this is."""
-        return Pages(self.counts["matched"], PAGE, self.query.page)
-
-    @property
-    def links(self) -> list[tuple[int | None, str]]:
-        """Page numbers to offer, with their query strings; None stands for a gap."""
-        return self.pages.links(lambda number: self.query.address(page=number))
-
-    @property
-    def before(self) -> str | None:
-        return self.query.address(page=self.pages.number - 1) if self.pages.number > 1 else None
-
-    @property
-    def after(self) -> str | None:
-        return self.query.address(page=self.pages.number + 1) if self.pages.number < self.pages.count else None
+        return Pages(self.counts["matched"], PAGE, self.query.page, lambda number: self.query.address(page=number))
 
 
 def cohort_page(access: Access, query: ListQuery, refresh: Refresh | None) -> CohortPage:

@@ -20,20 +20,26 @@ from cohorts.versions import compare, retain
 from cohorts.versions.undo import NothingBefore, undo_last
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
+from notifly_console.lib.paging import Pages, page_of
 from notifly_console.tenancy.access import Access, Right, project_view
 
 LARGEST = 2**31 - 1
+PAGE = 50
 
 
 @require_safe
 @project_view(Right.SEE_COHORTS)
 def versions(request: HttpRequest, access: Access, source_id: int) -> HttpResponse:
-    """All versions of a cohort that are kept."""
+    """The versions of a cohort that are kept, and any two of them to compare."""
     one = access.fetch(Cohort, source_id=source_id)
+    choices = compare.kept(one).only("number", "size")
+    pages = Pages(len(choices), PAGE, page_of(request.GET.get("page", "")))
     context = {
         "nav": "cohorts",
         "cohort": one,
-        "lines": compare.all_of(one),
+        "pages": pages,
+        "choices": choices,
+        "lines": compare.page_of(one, pages.slice),
         "rules": retain.rules_of(one.project_id),
     }
     return render(request, "cohorts/versions/versions.html", context)

@@ -214,6 +214,7 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         for name in ("joined", "left"):
             sets[f"held_{name}"] = (getattr(held, name), offsets.get(f"held_{name}", 0), detail.MOVES_SHOWN)
     history = detail.history_of(one)
+    listed = compare.lines_of(one, history)[: compare.SHOWN] if current else []
     return {
         "nav": "cohorts",
         "cohort": one,
@@ -223,7 +224,8 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "reach": detail.reach_of(current, phone.REASONS, email.REASONS) if current else None,
         "history": history,
         "chart": detail.chart_of(history),
-        "versions": compare.lines_of(one, history)[: compare.SHOWN] if current else [],
+        "versions": listed,
+        "choices": [line.version for line in listed],
         "export_sets": _export_sets(current) if current else [],
         "push": push_queries.pushed(one),
         "drift": push_queries.last_drift(one),

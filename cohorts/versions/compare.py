@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from pyroaring import BitMap64
@@ -35,11 +36,17 @@ class Line:
     is_current: bool
 
 
-def all_of(cohort: Cohort) -> list[Line]:
-    """The published versions that are kept, the newest first, without their bitmaps."""
-    published = Snapshot.objects.filter(cohort=cohort, state=SnapshotState.PUBLISHED).order_by("-number")
-    with_roads = published.select_related("refresh", "session")
-    return lines_of(cohort, list(with_roads.defer("members", "joined", "left", "session__members", "refresh__receipt")))
+def kept(cohort: Cohort) -> QuerySet[Snapshot]:
+    """The published versions that are kept, the newest first."""
+    return Snapshot.objects.filter(cohort=cohort, state=SnapshotState.PUBLISHED).order_by("-number")
+
+
+def page_of(cohort: Cohort, part: slice) -> list[Line]:
+    """Some of `kept`, without their bitmaps."""
+    with_roads = kept(cohort).select_related("refresh", "session")
+    light = with_roads.defer("members", "joined", "left", "session__members", "refresh__receipt")
+    # With one more, which the last one is compared with.
+    return lines_of(cohort, list(light[part.start : part.stop + 1]))[: part.stop - part.start]
 
 
 def lines_of(cohort: Cohort, newest: Sequence[Snapshot]) -> list[Line]:

@@ -19,6 +19,7 @@ from notifly_console.tenancy.access import OF_PROJECT
 from notifly_console.tenancy.models import Project
 
 DISCARDED_KEPT = timedelta(hours=24)
+FOREVER_DAYS = 36_500
 PRUNED_AT_ONCE = 1000
 FREE = Q(kept_until=None) | Q(kept_until__lt=Now())
 
@@ -50,9 +51,10 @@ def prune() -> int:
 def _forget(projects: Any, rules: CohortRules) -> int:
     published = Snapshot.objects.filter(FREE, state=SnapshotState.PUBLISHED, cohort__project__in=projects)
     ranked = published.annotate(rank=Window(RowNumber(), partition_by=F("cohort_id"), order_by=F("number").desc()))
-    beyond = Q(rank__gt=rules.keep_versions)
-    if rules.keep_days is not None:
-        beyond |= Q(created_at__lt=timezone.now() - timedelta(days=rules.keep_days), rank__gt=2)
+    now = timezone.now()
+    # Of conditions joined by "and" Django would ask those about columns before it ranks; joined by "or", after it.
+    beyond = Q(rank__gt=rules.keep_versions, created_at__lt=now - timedelta(days=rules.keep_all_days))
+    beyond |= Q(rank__gt=2, created_at__lt=now - timedelta(days=rules.keep_days or FOREVER_DAYS))
     going = list(ranked.filter(beyond).order_by("pk").values_list("pk", flat=True)[:PRUNED_AT_ONCE])
     return _delete(going)
 

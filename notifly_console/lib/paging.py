@@ -1,4 +1,4 @@
-"""Pages of a list that is counted: which there are, and which of them to offer."""
+"""Pages of a list that is counted: which there are, and which of them to offer (`components/pager.html`)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Pages:
-    """`total` things in pages of `size`; `asked` is the page that was asked for, from 1."""
+    """`total` things in pages of `size`; `asked` is the page that was asked for, from 1; `address` gives the query
+    string of a page."""
 
     total: int
     size: int
     asked: int = 1
+    address: Callable[[int], str] = "page={}".format
 
     @property
     def count(self) -> int:
@@ -37,7 +39,18 @@ class Pages:
         """What of the list the page holds."""
         return slice((self.number - 1) * self.size, self.number * self.size)
 
-    def links(self, address: Callable[[int], str]) -> list[tuple[int | None, str]]:
+    @property
+    def before(self) -> str | None:
+        """The address of the page before, if there is one."""
+        return self.address(self.number - 1) if self.number > 1 else None
+
+    @property
+    def after(self) -> str | None:
+        """The address of the page after, if there is one."""
+        return self.address(self.number + 1) if self.number < self.count else None
+
+    @property
+    def links(self) -> list[tuple[int | None, str]]:
         """Page numbers to offer with their addresses: the ends and those near by; None stands for a gap."""
         near = {1, self.count, *range(self.number - 2, self.number + 3)}
         links: list[tuple[int | None, str]] = []
@@ -45,7 +58,7 @@ class Pages:
             last = links[-1][0] if links else None
             if last is not None and page > last + 1:
                 links.append((None, ""))
-            links.append((page, address(page)))
+            links.append((page, self.address(page)))
         return links
 
 

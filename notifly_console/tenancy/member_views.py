@@ -8,7 +8,6 @@ import structlog
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.core.mail import send_mail
-from django.core.paginator import Paginator
 from django.db.models import Case, Exists, IntegerField, OuterRef, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from notifly_console.lib.paging import Pages, page_of
 from notifly_console.tenancy import members
 from notifly_console.tenancy.access import Access, Right, project_view
 from notifly_console.tenancy.forms import InviteForm, RoleForm
@@ -126,10 +126,11 @@ def withdraw(request: HttpRequest, access: Access, invitation_id: UUID) -> HttpR
 
 
 def _list_page(request: HttpRequest, access: Access, error: str = "") -> HttpResponse:
-    page = Paginator(_members_of(access), PAGE).get_page(request.GET.get("page"))
+    everybody = _members_of(access)
+    pages = Pages(everybody.count(), PAGE, page_of(request.GET.get("page", "")))
     context: dict[str, Any] = {
-        "page": page,
-        "is_crowded": page.paginator.num_pages > 1,
+        "pages": pages,
+        "members": everybody[pages.slice],
         "grants": members.GRANTS[access.role],
         "error": error,
         "nav": "members",

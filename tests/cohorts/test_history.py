@@ -57,7 +57,7 @@ def test_joins_and_leaves_of_a_push_are_events_of_the_person(pusher: Pusher, wor
     assert f"mixpanel_{COHORT}" in section
     for words in ("Partner Segment Name · ID", "CT Source: Mixpanel", "Partner Name: Mixpanel"):
         assert words in section
-    assert "최근 30개 버전까지의 기록" in section, "how far back it reaches"
+    assert "최근 7일의 버전은 모두, 그 전의 것은 최근 30개까지" in section, "how far back it reaches"
     assert section.count("<time") == 3
 
 

@@ -308,16 +308,18 @@ def test_a_choice_that_cant_be_kept_says_why(project: Any, sign_in: Any, given: 
 
 def test_the_projects_rules_are_changed_by_admins_and_recorded(world: Any, sign_in: Any) -> None:
     address = f"/projects/{world.project.hex}/cohorts/rules"
-    given = {"every": "hours", "hours": "4", "heals_daily": "on", "keep_versions": "10", "keep_days": "90"}
+    keeping = {"keep_versions": "10", "keep_all_days": "3", "keep_days": "90"}
+    given = {"every": "hours", "hours": "4", "heals_daily": "on"} | keeping
     assert sign_in("marketer").post(address + "/save", given).status_code == 403
     assert 'name="keep_versions"' in sign_in("viewer").get(address).content.decode()
     answer = sign_in("admin").post(address + "/save", given, follow=True)
     assert "코호트 규칙을 저장했습니다." in answer.content.decode()
     rules = CohortRules.objects.get()
-    assert (rules.every, rules.hours, rules.keep_versions, rules.keep_days) == ("hours", 4, 10, 90)
+    assert (rules.every, rules.hours) == ("hours", 4)
+    assert (rules.keep_versions, rules.keep_all_days, rules.keep_days) == (10, 3, 90)
     assert (rules.before_campaign, rules.heals_daily) == (False, True)
     assert Entry.objects.get().action == "cohort_rules_changed"
-    for bad in ({"keep_versions": "4"}, {"keep_versions": "101"}, {"keep_versions": ""}, {"keep_days": "0"}):
+    for bad in ({"keep_versions": "4"}, {"keep_versions": "101"}, {"keep_all_days": "32"}, {"keep_days": "0"}):
         assert sign_in("admin").post(address + "/save", given | bad).status_code == 422
     assert CohortRules.objects.get().keep_versions == 10
 

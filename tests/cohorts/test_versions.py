@@ -249,9 +249,11 @@ def test_of_fifty_undoings_at_once_one_does_it(world: Any, sign_in: Any) -> None
 
 
 # -- Forgetting -------------------------------------------------------------------------------------------------------
-def many(cohort: Any, count: int) -> list[int]:
+def many(cohort: Any, count: int, *, days: int = 8) -> list[int]:
+    """So many versions, published so many days ago."""
     for size in range(1, count + 1):
         membership.publish(cohort.pk, membership.BitMap64(range(size)), {})
+    Snapshot.objects.filter(cohort=cohort).update(created_at=timezone.now() - timedelta(days=days))
     return sorted(Snapshot.objects.filter(cohort=cohort).values_list("number", flat=True))
 
 
@@ -266,10 +268,40 @@ def test_a_project_keeps_as_many_versions_as_it_says(world: Any) -> None:
     assert other.snapshots.count() == 12
 
 
+def test_all_versions_of_the_last_days_are_kept(world: Any) -> None:
+    """So that a cohort which changes every half an hour has more than a day of history."""
+    CohortRules.objects.create(project=world.project, keep_versions=5)
+    cohort = factories.cohort(world.project, 1)
+    many(cohort, 40)
+    Snapshot.objects.filter(number__gt=10).update(created_at=timezone.now() - timedelta(days=6))
+    retain.prune()
+    assert sorted(cohort.snapshots.values_list("number", flat=True)) == list(range(11, 41))
+    CohortRules.objects.update(keep_all_days=0)
+    retain.prune()
+    assert sorted(cohort.snapshots.values_list("number", flat=True)) == [36, 37, 38, 39, 40]
+
+
+def test_many_versions_are_listed_by_pages_and_any_two_compared(world: Any, sign_in: Any) -> None:
+    cohort = factories.cohort(world.project, 1)
+    many(cohort, 120)
+    client = sign_in("viewer")
+    there = f"/projects/{world.project.hex}/cohorts/mixpanel_1/versions/"
+    first, last = (client.get(there, {"page": page}).content.decode() for page in (1, 3))
+    assert "버전 120개 중 1–50" in first
+    assert "버전 120개 중 101–120" in last
+    assert 'id="diff-71"' in first
+    assert f'href="{there}70/71/"' in first
+    assert 'id="diff-70"' not in first
+    assert 'id="diff-2"' in last
+    assert 'id="diff-1"' not in last
+    for page in (first, last):
+        assert page.count('<option value="1"') == 2
+
+
 def test_days_count_too_but_the_current_and_the_one_before_stay(world: Any) -> None:
     CohortRules.objects.create(project=world.project, keep_days=7)
     cohort = factories.cohort(world.project, 1)
-    many(cohort, 6)
+    many(cohort, 6, days=0)
     Snapshot.objects.filter(number__lte=3).update(created_at=timezone.now() - timedelta(days=8))
     retain.prune()
     assert sorted(cohort.snapshots.values_list("number", flat=True)) == [4, 5, 6]
