@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db.models import OuterRef, Subquery
@@ -10,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cohorts.models import OPEN_SESSIONS, Cohort, Drift, PushPage, PushRoad, PushSession
+from cohorts.models import OPEN_SESSIONS, Cohort, Drift, PushAction, PushPage, PushRoad, PushSession
 from cohorts.people.profiles import Mapping
 from cohorts.push import rehearse
 from integrations import connect, inlets, keys_panel
@@ -48,8 +49,10 @@ class Pushed:
     @property
     def lacks_phone(self) -> bool:
         """Whether people came, and the column that their numbers are read from didn't."""
-        counts = self.session.counts if self.session else {}
-        return bool(counts.get("columns")) and self.phone_column not in counts["columns"]
+        session = self.session
+        if session is None or session.action == PushAction.REMOVE or not _anybody(session.counts):
+            return False
+        return self.phone_column not in session.counts.get("columns", ())
 
     @property
     def is_recurring(self) -> bool:
@@ -114,10 +117,10 @@ class Setup:
     last_call: keys_panel.LastCall | None
     refused_at: datetime | None
     refused_reason: str
-    columns: frozenset[str]
-    """The names of the properties that came lately."""
+    columns: list[str]
+    """The names of the properties that came lately, those that the project reads before all others."""
     missing: list[tuple[str, str]]
-    """Of what the project reads: (what it is, the column) for each that didn't come."""
+    """Of what the project reads: (what it is, the column) for each that didn't come, once people came."""
     waiting: list[tuple[PushSession, rehearse.Report]]
     pushed: list[Pushed]
 
@@ -148,7 +151,7 @@ class Setup:
     @property
     def token(self) -> str:
         """Differs as soon as the page would."""
-        parts: list[Any] = [self.step, self.refused_at, self.last_call, sorted(self.columns)]
+        parts: list[Any] = [self.step, self.refused_at, self.last_call, self.columns, self.missing]
         for one in self.pushed:
             session = one.session
             parts += [one.cohort.pk, one.cohort.name, one.cohort.number, one.cohort.held_id, one.road.wants_full_at]
@@ -161,32 +164,40 @@ def setup_of(access: Access) -> Setup:
     inlet, call = inlets.of(access.project), keys_panel.last_call(access.project)
     mapping = Mapping.of(inlets.mixpanel_settings(access.project))
     held = [(one, report) for one in rehearse.waiting(access.project) if (report := rehearse.Report.of(one))]
-    columns = _columns(access, [report for _session, report in held])
+    have_come, columns = _came(access, [report for _session, report in held])
     refused = inlet.refused_at if inlet.refused_at and (call is None or inlet.refused_at > call.at) else None
     return Setup(
         has_key=keys.live(access.project).exists(),
         last_call=call,
         refused_at=refused,
         refused_reason=inlet.refused_reason,
-        columns=columns,
-        missing=_missing(mapping, columns) if columns else [],
+        columns=sorted(columns, key=lambda name: (name not in mapping.columns, name)),
+        missing=[(what, name) for what, name in _wanted(mapping) if name not in columns] if have_come else [],
         waiting=held,
         pushed=pushed_cohorts(access),
     )
 
 
-def _columns(access: Access, reports: list[rehearse.Report]) -> frozenset[str]:
-    sessions = PushSession.objects.filter(cohort__project=access.project).order_by("-first_seq")
-    pages = PushPage.objects.filter(session__cohort__project=access.project, is_read=True).order_by("-pk")
+def _came(access: Access, reports: list[rehearse.Report]) -> tuple[bool, set[str]]:
+    """Whether anybody came lately but to leave, and the names of the properties that came with them."""
+    sessions = PushSession.objects.filter(cohort__project=access.project).exclude(action=PushAction.REMOVE)
+    pages = PushPage.objects.filter(session__cohort__project=access.project, is_read=True)
+    pages = pages.exclude(session__action=PushAction.REMOVE).order_by("-pk")
     lately = [
-        *sessions.values_list("counts", flat=True)[:LOOKED_AT],
+        *sessions.order_by("-first_seq").values_list("counts", flat=True)[:LOOKED_AT],
         *pages.values_list("counts", flat=True)[:LOOKED_AT],
     ]
-    came = [counts.get("columns", ()) for counts in lately] + [report.columns for report in reports]
-    return frozenset(name for names in came for name in names)
+    names = [counts.get("columns", ()) for counts in lately] + [report.columns for report in reports]
+    return bool(reports) or any(map(_anybody, lately)), set(chain.from_iterable(names))
 
 
-def _missing(mapping: Mapping, columns: frozenset[str]) -> list[tuple[str, str]]:
+def _anybody(counts: dict[str, Any]) -> bool:
+    """Whether there is a member among them who could be taken."""
+    return bool(counts.get("received", 0) > sum(counts.get("refused", {}).values()))
+
+
+def _wanted(mapping: Mapping) -> list[tuple[str, str]]:
+    """What the project reads of its people: what it is, and the column."""
     wanted = [
         ("phone", mapping.phone_column),
         ("email", mapping.email_column),
@@ -194,7 +205,7 @@ def _missing(mapping: Mapping, columns: frozenset[str]) -> list[tuple[str, str]]
         ("marketing_consent", mapping.marketing_consent_column),
         ("night_consent", mapping.night_consent_column),
     ]
-    return [(what, column) for what, column in wanted if column and column not in columns]
+    return [(what, column) for what, column in wanted if column]
 
 
 def guide_of(request: HttpRequest, access: Access) -> dict[str, Any]:

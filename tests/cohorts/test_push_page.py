@@ -31,7 +31,9 @@ def shown(sign_in: Any, world: Any) -> Any:
 
 
 def test_the_guide_says_field_by_field_what_to_enter(shown: Any, world: Any) -> None:
-    factories.connection(world.project, phone_column="mobile", identity_column="member_no")
+    factories.connection(
+        world.project, phone_column="mobile", identity_column="member_no", marketing_consent_column="ad_ok"
+    )
     key = keys.issue(world.project).key
     html = shown()
     assert "전화번호는 기본 속성이 아닙니다" in html
@@ -41,8 +43,10 @@ def test_the_guide_says_field_by_field_what_to_enter(shown: Any, world: Any) -> 
         "mobile",
         "$email",
         "member_no",
+        "ad_ok",
     ):
         assert f'data-copy="{value}"' in html, value
+    assert "<dt>광고 수신 동의 열</dt><dd><code>ad_ok</code></dd>" in html
 
 
 def test_it_leads_from_the_key_to_the_first_call_and_what_is_missing(shown: Any, world: Any, pusher: Pusher) -> None:
@@ -67,6 +71,80 @@ def test_it_leads_from_the_key_to_the_first_call_and_what_is_missing(shown: Any,
     assert "반복 동기화 0/60" in html
     pusher.sync([], action="add_members", session="next")
     assert "반복 동기화 1/60" in shown()
+
+
+ATTRIBUTES = {
+    "mobile": "전화번호",
+    "$email": "이메일",
+    "member_no": "식별자",
+    "ad_ok": "광고 수신 동의",
+    "night_ok": "야간 광고 수신 동의",
+}
+WHOLE = {
+    "mixpanel_distinct_id": "d-1",
+    "mobile": "010-2000-0001",
+    "email": "a@b.example",
+    "member_no": "M-1",
+    "ad_ok": True,
+    "night_ok": False,
+}
+
+
+def said_missing(html: str) -> list[tuple[str, str]]:
+    return [(what, name) for what, name in re.findall(r"<li>([^<]+) <code>([^<]+)</code>이\(가\) 오지 않", html)]
+
+
+def said_come(html: str) -> list[str]:
+    return re.findall(r"<code>([^<]+)</code>", html.partition('id="came"')[2].partition("</p>")[0])
+
+
+@pytest.fixture
+def reading(world: Any) -> None:
+    columns = {"phone_column": "mobile", "email_column": "$email", "identity_column": "member_no"}
+    consents = {"marketing_consent_column": "ad_ok", "night_consent_column": "night_ok"}
+    factories.connection(world.project, **columns, **consents)
+
+
+@pytest.mark.parametrize("absent", ATTRIBUTES)
+def test_each_attribute_that_is_read_and_didnt_come_is_named(
+    shown: Any, pusher: Pusher, reading: None, absent: str
+) -> None:
+    without = {name: value for name, value in WHOLE.items() if name != absent.lstrip("$")}
+    pusher.sync([without], session="a")
+    html = shown()
+    assert said_missing(html) == [(ATTRIBUTES[absent], absent)]
+    assert sorted(said_come(html)) == sorted(set(ATTRIBUTES) - {absent})
+    pusher.sync([WHOLE | {"plan": "a"}], session="b")
+    html = shown()
+    assert said_missing(html) == []
+    assert said_come(html) == [*sorted(ATTRIBUTES), "plan"], "what is read first, then all others"
+
+
+def test_where_nothing_but_ids_came_all_is_missing(shown: Any, pusher: Pusher, reading: None) -> None:
+    pusher.sync([])
+    assert said_missing(shown()) == [], "nobody came yet"
+    pusher.sync([{"mixpanel_distinct_id": ""}], session="b")
+    assert said_missing(shown()) == [], "nobody who could be taken"
+    pusher.sync([{"mixpanel_distinct_id": "d-1"}], session="c")
+    html = shown()
+    assert said_missing(html) == [(what, name) for name, what in ATTRIBUTES.items()]
+    assert "전화번호(mobile)가 함께 오지 않았습니다." in html
+
+
+def test_who_leaves_needs_no_attributes(shown: Any, pusher: Pusher, reading: None) -> None:
+    pusher.sync([WHOLE], session="a")
+    pusher.sync([{"mixpanel_distinct_id": "d-1", "plan": "a"}], session="b", action="remove_members")
+    html = shown()
+    assert said_missing(html) == []
+    assert "함께 오지 않았습니다" not in html
+
+
+def test_of_many_attributes_the_first_are_named(shown: Any, pusher: Pusher) -> None:
+    pusher.sync([member(1, **{f"own{number:02}": 1 for number in range(20)})])
+    html = shown()
+    assert said_come(html)[:3] == ["$email", "$phone", "$first_name"]
+    assert len(said_come(html)) == 12
+    assert "외 12개" in html
 
 
 def test_a_poll_is_answered_only_when_something_has_changed(
