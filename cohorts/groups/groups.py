@@ -93,7 +93,10 @@ def save(
         raise CannotSave(problems)
     group = group or UserGroup(project=project, made_by=by, version=0)
     group.name, group.name_key, group.description = name, name.lower()[:100], description.replace("\0", "").strip()
-    group.definition, group.changed_by = definition.as_json(), by
+    said = definition.as_json()
+    if group.definition != said:
+        group.size = group.counted_at = None  # It was the size of something else.
+    group.definition, group.changed_by = said, by
     group.version += 1
     group.save()
     GroupNesting.objects.filter(outer=group).delete()

@@ -16,6 +16,8 @@ _FIELD = re.compile(r"(segments-[0-9]{1,2}|filters)-([0-9]{1,2})-([a-z_]{1,12})"
 _PLACE = re.compile(r"(segments-[0-9]{1,2}|filters)-([0-9]{1,2})")
 _WHOLE = ("cohort", "days")
 _YES_OR_NO = ("is_in", "joined", "has", "given")
+_CHOSEN = ("cohort", "group", "sync")
+_VERBS = ("segment", "drop", "add", "choose", "remove", "pick")
 FILTERS = "filters"
 NEW: dict[str, dict[str, Any]] = {
     "cohort": {"kind": "cohort", "is_in": True},
@@ -30,11 +32,14 @@ NEW: dict[str, dict[str, Any]] = {
 @dataclass
 class Compose:
     """A group in the making: conditions as they were entered, right or wrong. `picking` is the place for which a
-    cohort or a group is being chosen."""
+    cohort or a group is being chosen, `find` what was typed there to find it. `focus` is where somebody who has pressed
+    a button goes on: at a condition, with adding one to a segment, or ("segments") with adding a segment."""
 
     segments: list[list[dict[str, Any]]] = field(default_factory=list)
     filters: list[dict[str, Any]] = field(default_factory=list)
     picking: str = ""
+    find: str = ""
+    focus: str = ""
 
     @classmethod
     def of(cls, definition: Definition) -> Self:
@@ -54,12 +59,20 @@ class Compose:
         names |= {where.removeprefix("segments-") for where in found if where != FILTERS}
         ordered = sorted(names, key=int)[: MOST_SEGMENTS + 1]
         segments = [_ordered(found.get(f"segments-{name}", {})) for name in ordered]
-        return cls(segments or [[]], _ordered(found.get(FILTERS, {})))
+        picking, find = data.get("picking", ""), data.get("find", "")
+        return cls(segments or [[]], _ordered(found.get(FILTERS, {})), picking, find)
 
     @property
     def definition(self) -> Definition:
         """As it would be saved, with its problems."""
         return definition_of({"segments": self.segments, "filters": self.filters})
+
+    @property
+    def picking_kind(self) -> str:
+        """What is being chosen: "cohort", "group" or "sync"; "" for nothing."""
+        found = self._find(self.picking)
+        kind = found[0][found[1]].get("kind") if found else ""
+        return kind if kind in _CHOSEN else ""
 
     @property
     def is_blank(self) -> bool:
@@ -68,19 +81,24 @@ class Compose:
 
     def do(self, what: str) -> None:
         """Does what a button says: `segment`, `drop:segments-0`, `add:PLACE:KIND`, `remove:PLACE-N`, `choose:PLACE-N`,
-        `pick:PLACE-N:ID`. Anything else changes nothing."""
+        `pick:PLACE-N:ID`. Anything else changes nothing, and leaves the choosing open."""
         verb, _, rest = what.partition(":")
+        if verb in _VERBS:
+            self.picking, self.find = "", ""
         if verb == "segment" and len(self.segments) < MOST_SEGMENTS:
             self.segments.append([])
+            self.focus = f"segments-{len(self.segments) - 1}"
         elif verb == "drop" and (at := _segment(rest, self.segments)) is not None:
             del self.segments[at]
             self.segments = self.segments or [[]]
+            self.focus = "segments"
         elif verb == "add":
             self._add(*rest.partition(":")[::2])
         elif verb == "choose" and self._find(rest) is not None:
-            self.picking = rest
+            self.picking = self.focus = rest
         elif verb == "remove" and (found := self._find(rest)) is not None:
             del found[0][found[1]]
+            self.focus = rest.rpartition("-")[0]
         elif verb == "pick":
             self._pick(*rest.partition(":")[::2])
 
@@ -89,8 +107,9 @@ class Compose:
         if into is None or kind not in NEW or len(into) >= MOST_CONDITIONS:
             return
         into.append(dict(NEW[kind]))
-        if kind in ("cohort", "group", "sync"):
-            self.picking = f"{where}-{len(into) - 1}"
+        self.focus = f"{where}-{len(into) - 1}"
+        if kind in _CHOSEN:
+            self.picking = self.focus
 
     def _pick(self, place: str, value: str) -> None:
         found = self._find(place)
@@ -99,6 +118,7 @@ class Compose:
         condition = found[0][found[1]]
         name = "group" if condition.get("kind") == "group" else "cohort"
         condition[name] = _read(name, value)
+        self.focus = place
 
     def _list(self, where: str) -> list[dict[str, Any]] | None:
         if where == FILTERS:

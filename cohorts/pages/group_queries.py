@@ -126,6 +126,7 @@ class Line:
     operators: list[tuple[str, Any]]
     needs_value: bool
     is_picking: bool
+    has_focus: bool
 
     @property
     def kind(self) -> str:
@@ -159,6 +160,7 @@ def lines_of(project_id: UUID, compose: Compose, *, with_problems: bool) -> tupl
             operators=[(one.value, one.label) for one in OPERATORS[type_]],
             needs_value=values.get("operator") not in (Operator.EXISTS, Operator.MISSING),
             is_picking=compose.picking == place,
+            has_focus=compose.focus == place,
         )
 
     segments = []

@@ -109,6 +109,7 @@ def group_duplicate(request: HtmxRequest, access: Access, group_id: UUID) -> Htt
     except groups.CannotSave as error:
         messages.warning(request, error.problems[0].text)
         return redirect("cohorts:group", access.project.id, one.pk)
+    _measured(copy)
     messages.success(request, _("유저 그룹을 복제했습니다."))
     return redirect("cohorts:group_edit", access.project.id, copy.pk)
 
@@ -166,8 +167,9 @@ def group_edit(request: HtmxRequest, access: Access, group_id: UUID) -> HttpResp
 def group_compose(request: HtmxRequest, access: Access) -> HttpResponse:
     """What a button of the builder does to the form: nothing is saved."""
     compose = Compose.posted(request.POST)
-    compose.do(request.POST.get("do", ""))
     one = _edited(request, access)
+    do = request.POST.get("do", "")
+    compose.do(_first_found(access, compose, one) if do == "enter" else do)
     if request.htmx:
         return render(request, "cohorts/groups/_builder.html", _builder_context(request, access, compose, one))
     return _builder_page(request, access, compose, one)
@@ -219,11 +221,20 @@ def _save(request: HtmxRequest, access: Access, one: UserGroup | None) -> HttpRe
         return _builder_page(request, access, compose, one, problems=error.problems, status=422)
     except groups.Conflict as error:
         return _builder_page(request, access, compose, one, conflict=error.group, status=409)
+    _measured(saved)
     messages.success(request, _("유저 그룹을 저장했습니다."))
     if (address := _next(request)) is not None:
         joint = "&" if "?" in address else "?"
         return redirect(f"{address}{joint}group={saved.pk.hex}")
     return redirect("cohorts:group", access.project.id, saved.pk)
+
+
+def _measured(one: UserGroup) -> None:
+    """Lists and choices show a size: that of what was saved, not of what it was before."""
+    try:
+        groups.measure(one)
+    except groups.NotReady:
+        return  # Its page says why.
 
 
 def _builder_page(
@@ -239,8 +250,6 @@ def _builder_context(
 ) -> dict[str, Any]:
     segments, filters = group_queries.lines_of(access.project.pk, compose, with_problems=with_problems)
     posted = request.POST
-    picking_kind = next((line.kind for part in segments for line in part.lines if line.is_picking), "")
-    picking_kind = picking_kind or next((line.kind for line in filters if line.is_picking), "")
     context: dict[str, Any] = {
         "nav": "groups",
         "group": one,
@@ -252,12 +261,22 @@ def _builder_context(
         "seen": posted.get("seen", one.version if one else ""),
         "next": _next(request) or "",
         "presence": (Operator.EXISTS, Operator.MISSING),
+        "focus": compose.focus,
+        "find": compose.find,
     }
-    if picking_kind:
+    if compose.picking_kind:
         context["choices"], context["matched"] = group_queries.choices(
-            access, picking_kind, "", one.pk if one else None
+            access, compose.picking_kind, compose.find, one.pk if one else None
         )
     return context
+
+
+def _first_found(access: Access, compose: Compose, one: UserGroup | None) -> str:
+    """What Enter means where somebody types to find a cohort or a group: the first that is shown. Else nothing."""
+    if not compose.picking_kind or not compose.find.strip():
+        return ""
+    found, _matched = group_queries.choices(access, compose.picking_kind, compose.find, one.pk if one else None)
+    return f"pick:{compose.picking}:{found[0].value}" if found else ""
 
 
 def _edited(request: HtmxRequest, access: Access) -> UserGroup | None:

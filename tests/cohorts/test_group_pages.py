@@ -82,6 +82,85 @@ def test_a_group_is_built_with_buttons_alone_and_saved(world: Any, cohort: Any, 
     assert Entry.objects.filter(action="group_saved", target="단골").exists()
 
 
+def test_enter_takes_the_first_that_was_found(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    factories.cohort_with(world.project, 2, [], name="휴면 고객")
+    html = press(client, world, client.get(url(world, "new")).content.decode(), "add:segments-0:cohort")
+    html = press(client, world, html, "", find="휴면")
+    assert "group-pick" in html, "what was chosen elsewhere in the form closes nothing"
+    html = press(client, world, html, "enter", find="없는 이름")
+    assert "찾는 코호트가 없습니다" in html
+    assert 'value="없는 이름"' in html
+    html = press(client, world, html, "enter", find="휴면")
+    assert "group-pick" not in html
+    assert ">휴면 고객</span>" in html
+
+
+@pytest.mark.parametrize(
+    ("presses", "focused"),
+    [
+        (["add:segments-0:cohort"], "find-segments-0-0"),
+        (["add:segments-0:cohort", "pick:segments-0-0:{cohort}"], "choose-segments-0-0"),
+        (["add:segments-0:property"], "segments-0-0-name"),
+        (["add:filters:consent"], "filters-0-what"),
+        (["add:segments-0:contact", "remove:segments-0-0"], "add-segments-0-cohort"),
+        (["segment"], "add-segments-1-cohort"),
+        (["segment", "drop:segments-1"], "add-segment"),
+        (["add:segments-0:contact", ""], None),
+    ],
+)
+def test_the_keyboard_goes_on_where_a_button_led(
+    world: Any, cohort: Any, sign_in: Any, presses: list[str], focused: str | None
+) -> None:
+    client = sign_in("marketer")
+    html = client.get(url(world, "new")).content.decode()
+    for do in presses:
+        html = press(client, world, html, do.format(cohort=cohort.pk))
+    tags = re.findall(r"<(?:input|select|button)[^>]* autofocus[^>]*>", html)
+    assert [re.findall(r' id="([^"]*)"', tag)[0] for tag in tags] == ([focused] if focused else [])
+
+
+def test_a_group_has_the_size_of_what_was_saved_last(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    html = press(client, world, client.get(url(world, "new")).content.decode(), "add:segments-0:cohort")
+    html = press(client, world, html, f"pick:segments-0-0:{cohort.pk}")
+    client.post(url(world, "new"), fields_of(html) | {"name": ["VIP"]})
+    group = UserGroup.objects.get()
+    assert group.size == 3
+    edit = url(world, f"{group.pk.hex}/edit")
+    html = press(client, world, client.get(edit).content.decode(), "add:filters:contact")
+    html = press(client, world, html, "", **{"segments-0-0-is_in": "0", "filters-0-has": "0"})
+    assert client.post(edit, fields_of(html)).status_code == 302
+    group.refresh_from_db()
+    assert group.size == 1
+    client.post(url(world, f"{group.pk.hex}/duplicate"))
+    assert UserGroup.objects.exclude(pk=group.pk).get().size == 1
+
+
+def test_a_size_that_cant_be_counted_isnt_that_of_before(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    unread = factories.cohort(world.project, 9)
+    html = press(client, world, client.get(url(world, "new")).content.decode(), "add:segments-0:cohort")
+    html = press(client, world, html, f"pick:segments-0-0:{cohort.pk}")
+    client.post(url(world, "new"), fields_of(html) | {"name": ["VIP"]})
+    group = UserGroup.objects.get()
+    edit = url(world, f"{group.pk.hex}/edit")
+    html = press(client, world, client.get(edit).content.decode(), "", **{"segments-0-0-cohort": str(unread.pk)})
+    assert client.post(edit, fields_of(html)).status_code == 302
+    group.refresh_from_db()
+    assert group.size is None
+
+
+def test_deleting_asks_first(world: Any, cohort: Any, sign_in: Any) -> None:
+    group = factories.group(world.project)
+    html = sign_in("marketer").get(url(world, f"{group.pk.hex}/")).content.decode()
+    before, asked = html.split('id="confirm-delete" popover', 1)
+    address = url(world, f"{group.pk.hex}/delete")
+    assert address not in before
+    assert address in asked
+    assert "이 유저 그룹을 삭제할까요?" in asked
+
+
 def test_what_is_missing_is_said_where_it_stands_and_nothing_is_lost(world: Any, cohort: Any, sign_in: Any) -> None:
     client = sign_in("marketer")
     html = press(client, world, client.get(url(world, "new")).content.decode(), "add:segments-0:property")

@@ -67,3 +67,43 @@ def test_a_pushed_cohort_with_one_more_condition_is_whom_a_campaign_goes_to(town
     campaign = Campaign.objects.get()
     assert campaign.audience_kind == AudienceKind.GROUP
     assert campaign.group == UserGroup.objects.get(name="VIP 중 여섯 번 이상")
+
+
+def test_a_group_is_built_with_the_keyboard_alone(town: Any, browse: Any) -> None:
+    page = browse("marketer", f"/projects/{town.project.hex}/groups/new")
+    page.get_by_label("유저 그룹 이름").focus()
+    page.keyboard.type("키보드로")
+    page.locator("#add-segments-0-cohort").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#find-segments-0-0")).to_be_focused()
+    page.keyboard.type("VIP")
+    page.keyboard.press("Enter")
+    chosen = page.locator("#choose-segments-0-0")
+    expect(chosen).to_be_focused()
+    expect(chosen).to_contain_text("VIP 재구매 유도")
+    expect(page.locator("#group-size")).to_contain_text("30")
+    page.locator("#add-segments-0-property").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#segments-0-1-name")).to_be_focused()
+    page.locator("#remove-segments-0-1").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#add-segments-0-cohort")).to_be_focused()
+    page.get_by_role("button", name="유저 그룹 저장").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="키보드로")).to_be_visible()
+
+    page.get_by_role("button", name="삭제").press("Enter")
+    expect(page.get_by_role("button", name="취소")).to_be_focused()
+    page.get_by_role("button", name="유저 그룹 삭제").press("Enter")
+    expect(page.get_by_text("‘키보드로’을(를) 지웠습니다.")).to_be_visible()
+
+
+def test_what_is_said_of_a_partners_group_is_read_on_a_telephone(
+    town: Any, browse: Any, narrow: dict[str, Any]
+) -> None:
+    group = UserGroup.objects.get()
+    page = browse("viewer", f"/projects/{town.project.hex}/groups/{group.pk.hex}/", **narrow)
+    page.set_viewport_size({"width": 390, "height": 844})
+    said = page.get_by_text("Mixpanel이 이 유저 그룹을 동기화합니다").bounding_box()
+    assert said is not None
+    assert said["width"] > 200
