@@ -34,6 +34,16 @@ UNUSABLE = {
     "id_too_long": _("distinct_id가 255자보다 김"),
 }
 """Why a member couldn't be taken."""
+WANTS_FULL = {
+    "page_out_of_range": _("전체 쪽수를 벗어난 쪽이 왔습니다."),
+    "page_changed": _("같은 쪽이 다른 내용으로 다시 왔습니다."),
+    "total_changed": _("도중에 전체 쪽수가 바뀌었습니다."),
+    "incomplete": _("쪽이 다 오지 않은 채 멈췄습니다."),
+    "unknown_base": _("전체 목록보다 나간 유저가 먼저 왔습니다."),
+    "cannot_open": _("보관한 쪽을 열 암호화 키가 없습니다."),
+    "crashed": _("받은 쪽을 처리하지 못했습니다."),
+}
+"""Why what came can't be trusted before a whole list comes."""
 
 
 # -- One cohort -------------------------------------------------------------------------------------------------------
@@ -59,6 +69,11 @@ class Pushed:
         """Whether differences came lately: only a recurring sync sends those."""
         at = self.road.difference_at
         return at is not None and timezone.now() - at < RECURRING
+
+    @property
+    def why_full(self) -> str:
+        """In a sentence, why only a whole list heals the cohort; "" where nothing is amiss."""
+        return str(WANTS_FULL.get(self.road.wants_full_why, ""))
 
     @property
     def is_open(self) -> bool:

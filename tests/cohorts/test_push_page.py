@@ -240,6 +240,31 @@ def test_what_was_held_or_given_up_is_said(shown: Any, pusher: Pusher) -> None:
     assert "2쪽 중 1쪽에서 멈췄습니다." in shown()
 
 
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        ([{"number": 0, "of": 3}], "전체 쪽수를 벗어난 쪽이 왔습니다."),
+        ([{"number": 1, "of": 3}, {"number": 2, "of": 4}], "도중에 전체 쪽수가 바뀌었습니다."),
+        ([{"action": "remove_members"}], "전체 목록보다 나간 유저가 먼저 왔습니다."),
+    ],
+)
+def test_why_a_whole_list_is_needed_is_said(shown: Any, pusher: Pusher, pages: list[dict[str, Any]], why: str) -> None:
+    for one in pages:
+        pusher.push([1], session="a", **one)
+    pusher.work()
+    html = shown()
+    assert "전체 동기화 필요" in html
+    assert why in html
+
+
+def test_a_session_whose_pages_are_all_here_waits_for_us_and_not_for_pages(shown: Any, pusher: Pusher) -> None:
+    pusher.sync([1], session="a", number=1, of=2)
+    pusher.sync([2], session="b")  # Complete, and behind one that isn't.
+    assert "모두 수신, 적용 대기 중" in shown()
+    pusher.sync([3], session="a", number=2, of=2)
+    assert "적용 대기 중" not in shown()
+
+
 def test_the_number_of_statements_doesnt_grow_with_the_cohorts(
     sign_in: Any, world: Any, pusher: Pusher, django_assert_max_num_queries: Any
 ) -> None:
