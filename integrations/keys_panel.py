@@ -32,6 +32,17 @@ class LastCall:
     pages: int
 
 
+@dataclass(frozen=True)
+class Syncs:
+    """The cohorts that would pause without a key: the names of the first of them, and how many `more` there are."""
+
+    names: list[str]
+    more: int
+
+    def __len__(self) -> int:
+        return len(self.names) + self.more
+
+
 def webhook_url(request: HttpRequest, project: Project) -> str:
     """What is entered as URL in Mixpanel."""
     return request.build_absolute_uri(reverse("mixpanel_cohorts", args=[project.hex]))
@@ -47,16 +58,16 @@ def last_call(project: Project) -> LastCall | None:
     return LastCall(at, said["action"], said["name"], said["page"], said["pages"])
 
 
-def syncs_of(key_id: int) -> list[str]:
-    """The names of the cohorts that were synced with the key in the last days: those that would pause without it."""
+def syncs_of(key_id: int) -> Syncs:
+    """The cohorts that were synced with the key in the last days."""
     since = timezone.now() - SYNCS_KEPT
     recent = InboundPage.objects.filter(api_key=key_id, received_at__gte=since).order_by("subject", "-pk")
+    subjects = list(recent.order_by("subject").values_list("subject", flat=True).distinct())
     names: dict[int, str] = {}
-    for subject, said in recent.values_list("subject", "envelope").iterator(chunk_size=500):
+    shown = recent.filter(subject__in=subjects[:SYNCS_SHOWN])
+    for subject, said in shown.values_list("subject", "envelope").iterator(chunk_size=500):
         names.setdefault(subject, said["name"] or f"mixpanel_{subject}")
-        if len(names) > SYNCS_SHOWN:
-            break
-    return list(names.values())
+    return Syncs(list(names.values()), len(subjects) - len(names))
 
 
 def keys_context(request: HttpRequest, access: Access, **more: Any) -> dict[str, Any]:

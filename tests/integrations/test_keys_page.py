@@ -71,6 +71,14 @@ def test_revoking_names_the_syncs_that_would_stop(sign_in: Any, world: Any, push
     assert client.post(address, headers=KEYS).status_code == 404, "a revoked key is nothing to see any more"
 
 
+def test_of_many_syncs_the_first_are_named_and_the_others_counted(sign_in: Any, world: Any, pusher: Pusher) -> None:
+    for cohort in range(1, 14):
+        pusher.push([1], cohort=cohort, name=f"코호트 {cohort:02}", session=str(cohort))
+    address = f"/projects/{world.id.hex}/settings/keys/{ApiKey.objects.get().pk}/revoke/"
+    html = sign_in("admin").get(address, headers=KEYS).content.decode()
+    assert re.findall(r"<li>([^<]*)</li>", html) == [*(f"코호트 {number:02}" for number in range(1, 11)), "외 3개"]
+
+
 def test_a_key_that_nothing_came_with_stops_nothing(sign_in: Any, world: Any) -> None:
     key = keys.issue(world.project).key
     html = (
