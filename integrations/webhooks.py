@@ -45,6 +45,7 @@ LARGE_PATIENCE_SECONDS = 10
 """One more may wait so long; the others are to come again, since each that waits keeps a thread from a page."""
 TYPES = ("application/json", "text/json")
 RETRY_SECONDS = 30
+NOTHING_HERE = "Nothing is taken at this address. Copy the webhook URL again from 설정, without a slash at its end."
 FAILURES = Throttle(10, 60)
 _large = threading.Semaphore(1)
 _waiting_for_large = threading.Semaphore(1)
@@ -62,7 +63,7 @@ class InboundMiddleware:
             try:
                 match = resolve(request.path_info)
             except Resolver404:
-                return self.get_response(request)
+                return _failure(Refused(404, NOTHING_HERE))
             if getattr(match.func, "is_inbound", False):
                 request.resolver_match = match
                 return match.func(request, *match.args, **match.kwargs)  # type: ignore[no-any-return]

@@ -272,6 +272,12 @@ def test_other_methods_get_the_shape_too(pusher: Pusher) -> None:
         assert "POST" in reason(answer)
 
 
+def test_an_address_that_was_pasted_wrong_says_so_where_mixpanel_shows_it(pusher: Pusher) -> None:
+    answer = pusher.client.post(f"{pusher.url}/", b"{}", content_type="application/json")
+    assert answer.status_code == 404
+    assert "without a slash at its end" in reason(answer)
+
+
 def test_a_large_page_of_large_members_is_taken(pusher: Pusher) -> None:
     people = [member(number, note="가" * 10_000) for number in range(1000)]
     body = json.dumps(page(people), ensure_ascii=False).encode()
