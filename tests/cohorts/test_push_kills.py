@@ -1,16 +1,13 @@
 """What Mixpanel was told is here stays here, whoever dies: workers at every named point of a push, web processes and
 the database in the middle of a stream."""
 
-import http.client
 import json
 import multiprocessing
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,10 +23,10 @@ from cohorts import membership
 from cohorts.models import Cohort, Profile, PushRoad, PushSession, PushState, Snapshot
 from cohorts.push import push
 from notifly_console.lib import checkpoints
-from notifly_console.run.plan import WORKER
 from notifly_console.tenancy.models import Project
 from tests import factories
-from tests.integrations.pushing import COHORT, Pusher, basic, page
+from tests.integrations.pushing import COHORT, Pusher
+from tests.integrations.streams import Stream, Web, free_port, go_on, wait_for
 
 pytestmark = [pytest.mark.postgres, pytest.mark.processes]
 
@@ -127,12 +124,6 @@ def test_a_worker_that_slept_through_its_lease_writes_nothing(start: Any) -> Non
 
 
 # -- Web processes and the database -----------------------------------------------------------------------------------
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Cluster:
     """A PostgreSQL of its own, which may be killed."""
 
@@ -200,70 +191,6 @@ def cluster(tmp_path_factory: Any) -> Iterator[Cluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Web:
-    """gunicorn as it is run, on the cluster."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.environment, self.port = environment, free_port()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "gunicorn", "notifly_console.wsgi", "--bind", f"127.0.0.1:{self.port}"]
-        command += ["--no-control-socket", "--worker-class", WORKER, "--workers", "2", "--threads", "2"]
-        command += ["--log-level", "critical"]
-        self.process = subprocess.Popen(command, cwd=settings.BASE_DIR, env=self.environment, start_new_session=True)
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.1)
-        raise AssertionError("gunicorn doesn't listen")
-
-    def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-
-class Stream:
-    """Sends pages one after the other, as Mixpanel does: again where they weren't acknowledged."""
-
-    def __init__(self, port: int, project: str, pair: tuple[str, str], name: int) -> None:
-        self.port, self.path, self.name = port, f"/mixpanel/projects/{project}/cohorts", name
-        self.headers = {"Authorization": basic(pair), "Content-Type": "application/json"}
-        self.acknowledged: list[tuple[str, int]] = []
-        self.statuses: set[int] = set()
-        self.stop = threading.Event()
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        number = 0
-        while not self.stop.is_set():
-            number += 1
-            session = f"stream-{self.name}-{number}"
-            body = json.dumps(page([self.name * 100_000 + number], session=session, action="add_members")).encode()
-            while not self.stop.is_set():
-                status = self._send(body)
-                self.statuses.add(status)
-                if status == 200:
-                    self.acknowledged.append((session, self.name * 100_000 + number))
-                    break
-                self.stop.wait(0.05)
-
-    def _send(self, body: bytes) -> int:
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
-        try:
-            client.request("POST", self.path, body, self.headers)
-            answer = client.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
-            return 0
-        else:
-            return answer.status
-        finally:
-            client.close()
-
-
 def test_every_page_that_was_acknowledged_is_there_after_kills(cluster: Cluster, tmp_path: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "SECRET_KEY"}}
     environment = kept | {
@@ -288,14 +215,14 @@ def test_every_page_that_was_acknowledged_is_there_after_kills(cluster: Cluster,
     streams = [Stream(web.port, project, (pair["access_key"], pair["secret_key"]), name) for name in range(1, 4)]
     try:
         for _ in range(3):
-            _go_on(streams)
+            go_on(streams)
             cluster.kill()
-            _wait_for(lambda: all(503 in one.statuses for one in streams), "a 503 while the database is away")
+            wait_for(lambda: all(503 in one.statuses for one in streams), "a 503 while the database is away")
             cluster.start()
-            _go_on(streams)
+            go_on(streams)
             web.kill()
             web.start()
-        _go_on(streams)
+        go_on(streams)
     finally:
         for one in streams:
             one.stop.set()
@@ -315,20 +242,6 @@ def test_every_page_that_was_acknowledged_is_there_after_kills(cluster: Cluster,
     wanted = {f"user-{person}" for one in streams for _session, person in one.acknowledged}
     assert wanted <= {name for (name,) in people}
     assert size == (len(people),)
-
-
-def _go_on(streams: list[Stream]) -> None:
-    """Until each has had three more pages acknowledged."""
-    wanted = [len(one.acknowledged) + 3 for one in streams]
-    reached = lambda: all(len(one.acknowledged) >= want for one, want in zip(streams, wanted, strict=True))  # noqa: E731
-    _wait_for(reached, "three more pages of each stream")
-
-
-def _wait_for(holds: Any, what: str) -> None:
-    until = time.monotonic() + 90
-    while not holds():
-        assert time.monotonic() < until, f"never came: {what}"
-        time.sleep(0.02)
 
 
 def _take_all(environment: dict[str, str], project: str) -> None:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 from base64 import b64encode
+from hashlib import sha256
 from io import StringIO
+from pathlib import Path
 from random import sample
 from typing import Any
 from urllib.parse import quote
@@ -16,16 +18,20 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings as django_settings
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 
+from integrations import inbox
 from integrations.connect import MixpanelSettings, opened
 from integrations.mixpanel.schemas import Region
-from integrations.models import Connection, Kind
+from integrations.mixpanel.webhook import parse_page
+from integrations.models import Connection, InboundKind, InboundPage, InboundState, Kind
 from integrations.register import register
 from integrations.rotate import keys_in_use, reseal
 from notifly_console.lib.crypto import CannotOpen, KeyRing
 from notifly_console.tenancy import seeds
 from notifly_console.tenancy.models import Project
+from tests import factories
+from tests.integrations.streams import Stream, Web, go_on
 
 OLD, NEW = b"1" * 32, b"2" * 32
 ONLY_OLD = KeyRing({"k1": OLD})
@@ -145,7 +151,7 @@ def test_swapped_tokens_dont_open(sealed: Connection, world: Any) -> None:
             row.secret()
 
 
-# -- Killed halfway ---------------------------------------------------------------------------------------------------
+# -- Processes --------------------------------------------------------------------------------------------------------
 ROWS = 2000
 
 
@@ -157,11 +163,15 @@ def database_url() -> str:
     return f"postgres://{login}@{known['HOST'] or 'localhost'}:{known['PORT'] or 5432}/{known['NAME']}"
 
 
+def written(ring: KeyRing) -> str:
+    return ",".join(f"{key_id}:{b64encode(key).decode()}" for key_id, key in ring.keys.items())
+
+
 def start_rotation() -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "DATABASE_URL": database_url(),
-        "CREDENTIALS_KEYS": ",".join(f"{key_id}:{b64encode(key).decode()}" for key_id, key in BOTH.keys.items()),
+        "CREDENTIALS_KEYS": written(BOTH),
     }
     command = [sys.executable, "manage.py", "rotate_credentials", "--apply"]
     return subprocess.Popen(
@@ -169,6 +179,100 @@ def start_rotation() -> subprocess.Popen[bytes]:
     )
 
 
+# -- Under a stream of calls ------------------------------------------------------------------------------------------
+KEPT = 1_200
+KNOWN_BY_ALL = KeyRing({"k1": OLD, "k2": NEW})
+
+
+def keep_many(project: Project) -> None:
+    """Calls that were taken days ago, and are still kept."""
+    with transaction.atomic():
+        for number in range(KEPT):
+            body, prints = f"page {number}".encode(), sha256(str(number).encode()).hexdigest()
+            inbox.keep(
+                InboundKind.COHORT_PAGE, project.pk, 1, body=body, fingerprint=prints, envelope={}, api_key_id=None
+            )
+    inbox.settle(InboundPage.objects.all(), InboundState.APPLIED)
+
+
+def every_page_opens() -> list[InboundPage]:
+    pages = list(InboundPage.objects.all())
+    assert all(inbox.body_of(page) for page in pages)
+    return pages
+
+
+def some_pages_open() -> None:
+    ids = list(InboundPage.objects.values_list("pk", flat=True))
+    assert all(inbox.body_of(page) for page in InboundPage.objects.filter(pk__in=sample(ids, 50)))
+
+
+def serve(ring: KeyRing, folder: Path) -> Web:
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "SECRET_KEY"}}
+    more = {"DATABASE_URL": database_url(), "VAR_DIR": str(folder), "LOG_LEVEL": "CRITICAL"}
+    web = Web(kept | more | {"CREDENTIALS_KEYS": written(ring)})
+    web.start()
+    return web
+
+
+@pytest.mark.postgres
+@pytest.mark.processes
+@pytest.mark.django_db(transaction=True)
+def test_keys_are_rotated_under_a_stream_of_calls_and_no_call_notices(
+    settings: Any, forgetful: None, tmp_path: Path
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("several web processes need PostgreSQL")
+    project = Project.objects.create(name="Strom")
+    settings.CREDENTIALS_KEYS = ONLY_OLD
+    keep_many(project)
+    pair = factories.api_key(project)
+    settings.CREDENTIALS_KEYS = KNOWN_BY_ALL
+    webs = [serve(KNOWN_BY_ALL, tmp_path)]
+    # Not so fast that more waits than the console takes: there is no worker here.
+    streams = [Stream(webs[0].port, project.hex, pair, name, is_doubtful=name == 4, pause=0.05) for name in range(1, 5)]
+    try:
+        go_on(streams)
+        # The new key goes in front: the web first, while workers have the ring of before.
+        webs.append(serve(BOTH, tmp_path))
+        for one in streams:
+            one.port = webs[1].port
+        go_on(streams)
+        webs.pop(0).stop()
+        assert "k2" in {page.sealed_with for page in every_page_opens()}
+        settings.CREDENTIALS_KEYS = BOTH
+
+        killed = start_rotation()
+        while not InboundPage.objects.filter(sealed_with="k2", subject=1).exists():
+            assert killed.poll() is None, killed.stderr.read() if killed.stderr else ""
+            some_pages_open()
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        assert keys_in_use()["k1"] > 0
+        go_on(streams)
+        again = start_rotation()
+        while again.poll() is None:
+            some_pages_open()
+        assert again.returncode == 0, again.communicate()[1]
+        go_on(streams)
+    finally:
+        for one in streams:
+            one.stop.set()
+        for one in streams:
+            one.thread.join(20)
+        for web in webs:
+            web.kill()
+
+    assert set().union(*(one.statuses for one in streams)) == {200}
+    settings.CREDENTIALS_KEYS = ONLY_NEW
+    assert complaints() == []
+    assert keys_in_use() == {"k2": InboundPage.objects.count()}
+    kept = {inbox.body_of(page) for page in every_page_opens()}
+    assert {f"page {number}".encode() for number in range(KEPT)} <= kept
+    acknowledged = {session for one in streams for session, _person in one.acknowledged}
+    assert acknowledged == {parse_page(body).session_id for body in kept if body.startswith(b"{")}
+
+
+# -- Killed halfway ---------------------------------------------------------------------------------------------------
 def seal_many() -> None:
     projects = Project.objects.bulk_create([Project(name=str(number)) for number in range(ROWS)])
     rows = [Connection(project=project, kind=Kind.MIXPANEL) for project in projects]
