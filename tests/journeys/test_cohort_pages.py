@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from cohorts.models import PullState, Refresh, RefreshState, SnapshotState
+from cohorts.models import CohortRules, Every, PullState, Refresh, RefreshState, SnapshotState
 from tests import factories as make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -227,3 +227,14 @@ def test_contacts_are_shown_on_demand(world: Any, browse: Any, list_path: str) -
     expect(page.get_by_text("010-9876-5432").first).to_be_visible()
     page.get_by_role("link", name="가리기").click()
     expect(page.get_by_text("010-****-5432")).to_be_visible()
+
+
+def test_the_timetable_shows_how_much_of_an_hour_is_used(world: Any, browse: Any, list_path: str) -> None:
+    CohortRules.objects.create(project=world.project, every=Every.HOURS, hours=6)
+    page = browse("viewer", f"{list_path}schedule")
+    used = page.get_by_role("region", name="앞으로 24시간").get_by_role("meter").first
+    box = used.bounding_box()
+    assert box is not None
+    assert box["width"] >= 96
+    left = page.locator(".cell-list").first.evaluate("cell => getComputedStyle(cell).textAlign")
+    assert left in ("left", "start")
