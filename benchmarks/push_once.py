@@ -79,6 +79,7 @@ def keep(project_id: UUID, session: str, number: int, pages: int, first: int) ->
 def keep_page(project_id: UUID, said: dict[str, object]) -> None:
     """A page into the inbox, as the webhook keeps it."""
     from django.db import transaction
+    from django.utils import timezone
 
     from integrations import inbox
     from integrations.mixpanel.webhook import parse_page
@@ -92,7 +93,7 @@ def keep_page(project_id: UUID, said: dict[str, object]) -> None:
             project_id,
             COHORT,
             body=body,
-            fingerprint=parsed.fingerprint(),
+            fingerprint=parsed.fingerprint(timezone.now()),
             envelope=parsed.envelope(),
             api_key_id=None,
         )

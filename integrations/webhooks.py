@@ -20,6 +20,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
@@ -147,7 +148,7 @@ def _keep(request: HttpRequest, key: ApiKey, page: PushedPage, body: bytes) -> N
                 key.project_id,
                 page.cohort_id,
                 body=body,
-                fingerprint=page.fingerprint(),
+                fingerprint=page.fingerprint(timezone.now()),
                 envelope=page.envelope(),
                 api_key_id=key.pk,
                 more_follow=page.page < page.pages,

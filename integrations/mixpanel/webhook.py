@@ -9,6 +9,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,6 +24,7 @@ MOST_VALUES = 1_500_000
 MOST_ESCAPES = 500_000
 MOST_PAGES = 1_000_000
 LONGEST_SESSION = 200
+SYNCED_EVERY_SECONDS = 30 * 60
 LONGEST_NAME = 1000
 LONGEST_ID = 255
 SHOWN_ID = 60
@@ -72,9 +74,11 @@ class PushedPage:
     is_clean: bool = False
     """Whether no text in it holds a NUL, or half a surrogate pair, which is read as one."""
 
-    def fingerprint(self) -> str:
-        """SHA-256 of what the page says: the same for the same page in another order of keys."""
-        envelope = [self.action, self.project_id, self.cohort_id, self.session_id, self.page, self.pages]
+    def fingerprint(self, came_at: datetime) -> str:
+        """SHA-256 of what the page says: the same for the same page in another order of keys. One that names no session
+        may say in a later sync what it said before: it is only repeated within the half hour, Mixpanel's rhythm."""
+        session = self.session_id or int(came_at.timestamp()) // SYNCED_EVERY_SECONDS
+        envelope = [self.action, self.project_id, self.cohort_id, session, self.page, self.pages]
         said = orjson.dumps(envelope) + orjson.dumps(self.members, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(said).hexdigest()
 

@@ -3,6 +3,7 @@
 import random
 import threading
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from cohorts.models import (
     UserGroup,
 )
 from cohorts.push import intake, pages, push, rehearse, sessions
-from integrations import inbox
+from integrations import inbox, webhooks
 from integrations.models import InboundPage, InboundState
 from tests import factories
 from tests.integrations.pushing import COHORT, Pusher, member, page
@@ -214,6 +215,24 @@ def test_pages_without_a_session_are_each_their_own_unless_they_say_how_many(pus
     pusher.push([4], session=None, number=1, of=2)
     pusher.work()
     assert visible() == users(4, 5)
+
+
+def test_what_is_said_again_without_a_session_is_a_repeat_now_and_a_sync_later(
+    pusher: Pusher, monkeypatch: Any
+) -> None:
+    moment = timezone.now().replace(minute=1)
+    monkeypatch.setattr(webhooks, "timezone", SimpleNamespace(now=lambda: moment))
+    pusher.sync([1, 2], session=None, of=None)
+    pusher.sync([2], session=None, of=None, action="remove_members")
+    pusher.sync([1, 2], session=None, of=None)
+    assert visible() == users(1), "an old page that comes late brings nobody back"
+    moment += timedelta(minutes=30)
+    pusher.sync([2], session=None, of=None, action="add_members")
+    pusher.sync([2], session=None, of=None, action="remove_members")
+    assert visible() == users(1)
+    moment += timedelta(minutes=30)
+    pusher.sync([2], session=None, of=None, action="add_members")
+    assert visible() == users(1, 2)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ can be read by a worker."""
 import json
 from typing import Any
 
+from django.utils import timezone
 from hypothesis import strategies as st
 
 from cohorts.models import PushRoad
@@ -109,5 +110,5 @@ def survive(pusher: Pusher, body: bytes) -> int:
     assert not PushRoad.objects.filter(wants_full_why="crashed").exists()
     newest = InboundPage.objects.order_by("-pk").first()
     assert newest is not None
-    assert parse_page(inbox.body_of(newest)).fingerprint()
+    assert parse_page(inbox.body_of(newest)).fingerprint(timezone.now())
     return 200

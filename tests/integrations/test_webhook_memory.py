@@ -16,11 +16,12 @@ PARSES = """
 import resource, sys
 import django
 django.setup()
+from django.utils import timezone
 from integrations.mixpanel.webhook import NotAPage, parse_page
 body = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:
-    parse_page(body).fingerprint()
+    parse_page(body).fingerprint(timezone.now())
     how = "taken"
 except NotAPage as problem:
     how = str(problem)
