@@ -11,7 +11,16 @@ from django.utils.translation import gettext as _
 from pyroaring import BitMap64
 
 from cohorts.groups import groups, properties
-from cohorts.groups.conditions import OPERATORS, Definition, Operator, Synced, Type, definition_of, in_words
+from cohorts.groups.conditions import (
+    OPERATORS,
+    Definition,
+    HasProperty,
+    Operator,
+    Synced,
+    Type,
+    definition_of,
+    in_words,
+)
 from cohorts.membership import loaded
 from cohorts.models import Cohort, GroupNesting, UserGroup
 from cohorts.pages.group_forms import Compose
@@ -127,6 +136,8 @@ class Line:
     needs_value: bool
     is_picking: bool
     has_focus: bool
+    is_unseen: bool
+    """Whether nobody of the sample has the property: most often a name that was mistyped."""
 
     @property
     def kind(self) -> str:
@@ -146,6 +157,8 @@ def lines_of(project_id: UUID, compose: Compose, *, with_problems: bool) -> tupl
     definition = compose.definition
     names = groups.names_of(project_id, definition)
     problems = compose.problems_at() if with_problems else {}
+    asked = {one.name for one in definition if isinstance(one, HasProperty)}
+    unseen = asked.difference(sampled_names(project_id)) if asked else set()
 
     def line(where: str, at: int, values: dict[str, Any]) -> Line:
         place = f"{where}-{at}"
@@ -161,6 +174,7 @@ def lines_of(project_id: UUID, compose: Compose, *, with_problems: bool) -> tupl
             needs_value=values.get("operator") not in (Operator.EXISTS, Operator.MISSING),
             is_picking=compose.picking == place,
             has_focus=compose.focus == place,
+            is_unseen=values.get("kind") == "property" and str(values.get("name", "")).strip() in unseen,
         )
 
     segments = []
@@ -203,11 +217,16 @@ def choices(access: Access, kind: str, text: str, without: UUID | None = None) -
 
 
 def property_names(project_id: UUID) -> list[str]:
-    """Names of properties that a sample of the project's people have."""
+    """Names of properties to offer."""
+    return sampled_names(project_id)[:NAMES_OFFERED]
+
+
+def sampled_names(project_id: UUID) -> list[str]:
+    """Names of the properties that a sample of the project's people have, the most frequent first."""
     known = facets(project_id).known
     step = max(1, len(known) // SAMPLED)
     sample = [known[at] for at in range(0, len(known), step)][:SAMPLED]
-    return properties.names_of(project_id, sample)[:NAMES_OFFERED]
+    return properties.names_of(project_id, sample)
 
 
 # -- Overlap ----------------------------------------------------------------------------------------------------------

@@ -151,6 +151,15 @@ def test_a_size_that_cant_be_counted_isnt_that_of_before(world: Any, cohort: Any
     assert group.size is None
 
 
+def test_a_property_that_nobody_seems_to_have_is_said_to_be(world: Any, cohort: Any, sign_in: Any) -> None:
+    client = sign_in("marketer")
+    html = press(client, world, client.get(url(world, "new")).content.decode(), "add:segments-0:property")
+    assert "이 속성이 있는 사람이 없습니다" not in html
+    for name, is_unseen in (("total_ordres", True), ("total_orders", False)):
+        html = press(client, world, html, "", **{"segments-0-0-name": name, "segments-0-0-value": "9"})
+        assert ('id="unseen-segments-0-0"' in html) is is_unseen
+
+
 def test_deleting_asks_first(world: Any, cohort: Any, sign_in: Any) -> None:
     group = factories.group(world.project)
     html = sign_in("marketer").get(url(world, f"{group.pk.hex}/")).content.decode()
