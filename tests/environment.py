@@ -26,18 +26,22 @@ OF_THEIR_OWN = ("browser", "starts", "processes")
 
 
 def pytest_addoption(parser: Any) -> None:
-    parser.addoption("--with-database", action="store_true", help="leave out the tests that touch no database")
+    parser.addoption(
+        "--with-database", action="store_true", help="leave out the tests that show the same whatever the database"
+    )
 
 
 def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
-    """What touches no database needn't be shown with each."""
+    """What touches no database, or is marked `once`, needn't be shown with each."""
     if not config.getoption("--with-database"):
         return
-    kept = [item for item in items if _touches_a_database(item)]
+    kept = [item for item in items if _depends_on_the_database(item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = kept
 
 
-def _touches_a_database(item: Any) -> bool:
+def _depends_on_the_database(item: Any) -> bool:
     marks = {mark.name for mark in item.iter_markers()}
+    if "once" in marks:
+        return False
     return "db" in item.fixturenames or bool(marks & {"django_db", *OF_THEIR_OWN})

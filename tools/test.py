@@ -22,18 +22,18 @@ ALL_PASSED = 0
 
 @dataclass(frozen=True)
 class Part:
-    """Tests chosen by their marks, and how they are run: much of a test is waiting."""
+    """Tests chosen by their marks, and how they are run."""
 
     marks: str
-    options: tuple[str, ...]
+    options: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     """Where to look for them; everywhere if none is named."""
     may_miss_its_moment: bool = False
 
 
 MARKED = re.compile(r"\bmark\.(browser|starts|processes)\b")
-ONE_FILE_AT_A_TIME = ("--dist", "loadfile")
-"""A file's tests stay together, so that a browser is started once for them."""
+SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
+"""Much of a test is waiting; and a few are as long as all the others of their part."""
 
 
 def parts() -> list[Part]:
@@ -41,12 +41,10 @@ def parts() -> list[Part]:
     there = sorted((ROOT / "tests").rglob("test_*.py"))
     files = tuple(str(file) for file in there if MARKED.search(file.read_text(encoding="utf-8")))
     return [
-        Part("not (browser or starts or processes)", ("-n", "3", "--create-db")),
-        Part(
-            "(browser or starts) and not processes", ("-n", "2", *ONE_FILE_AT_A_TIME), files, may_miss_its_moment=True
-        ),
+        Part("not (browser or starts or processes)", ("--create-db",)),
+        Part("(browser or starts) and not processes", (), files, may_miss_its_moment=True),
         # Those that kill, with nothing else beside them.
-        Part("processes", ("-n", "2", *ONE_FILE_AT_A_TIME), files),
+        Part("processes", (), files),
     ]
 
 
@@ -89,7 +87,7 @@ def run_part(part: Part, env: dict[str, str]) -> bool:
     """Runs one part. A browser on a busy machine may miss its moment: what failed of those runs again by itself, and
     says that it had to."""
     chosen = ["-q", "-m", part.marks, *part.files]
-    if pytest([*chosen, "--reuse-db", *part.options], env):
+    if pytest([*chosen, "--reuse-db", *SIDE_BY_SIDE, *part.options], env):
         return True
     if not part.may_miss_its_moment:
         return False

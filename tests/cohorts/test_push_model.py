@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.cohorts.push_model import PushModel
 
-RUNS = int(os.environ.get("PUSH_MODEL_RUNS", "28"))
+RUNS = int(os.environ.get("PUSH_MODEL_RUNS", "16"))
 PARTS = 4
 """So that it is run side by side."""
 STEPS = 30

@@ -8,6 +8,8 @@ from django.test import Client
 from tests.guards import observatory
 from tests.guards.site import every_url
 
+pytestmark = pytest.mark.once
+
 LOWEST = 130
 
 

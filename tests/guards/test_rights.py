@@ -24,6 +24,8 @@ from notifly_console.tenancy.models import Member, Role
 from tests.conftest import World
 from tests.guards.site import Address, every_address, objects_of, url_of
 
+pytestmark = pytest.mark.once
+
 ANYONE, SIGNED_IN, MACHINES = "anyone", "signed in", "machines"
 OUTSIDE = {
     "home": SIGNED_IN,

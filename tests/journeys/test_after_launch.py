@@ -134,6 +134,7 @@ def test_from_the_launch_to_the_file(town: Any, browse: Any, tmp_path: Path) -> 
     assert {line[1] for line in rows[1:]} == {f"010-2000-{n:04d}" for n in range(12)}
 
 
+@pytest.mark.once
 def test_the_menu_of_a_row_works_by_keyboard(town: Any, browse: Any) -> None:
     freeze.prepare(town.run.pk)
     page = browse("marketer", f"/projects/{town.project.hex}/campaigns/")
@@ -158,6 +159,7 @@ def test_the_menu_of_a_row_works_by_keyboard(town: Any, browse: Any) -> None:
     assert Campaign.objects.get().state == CampaignState.ENDED
 
 
+@pytest.mark.once
 def test_the_list_narrows_as_one_types(town: Any, browse: Any) -> None:
     for name in ("여름 세일", "가을 세일"):
         sending.campaign(town.project, CampaignState.ENDED, name=name)
@@ -171,6 +173,7 @@ def test_the_list_narrows_as_one_types(town: Any, browse: Any) -> None:
     expect(page.get_by_text("캠페인 3개 중 1–3").last).to_be_visible()
 
 
+@pytest.mark.once
 def test_a_persons_page_loads_what_they_were_sent(town: Any, browse: Any) -> None:
     freeze.prepare(town.run.pk)
     sending.send(town.run)
@@ -183,6 +186,7 @@ def test_a_persons_page_loads_what_they_were_sent(town: Any, browse: Any) -> Non
     expect(page.get_by_role("link", name="11월 VIP 재구매")).to_be_visible()
 
 
+@pytest.mark.once
 def test_what_is_typed_while_a_search_is_answered_stays(town: Any, browse: Any) -> None:
     page = browse("marketer", town.path)
     held: list[Any] = []

@@ -11,7 +11,7 @@ from cohorts.models import Profile
 from cohorts.people.facets import rebuild
 from tests import factories as make
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 SAVED = re.compile(r"드래프트 저장됨 · \d\d:\d\d KST")
 

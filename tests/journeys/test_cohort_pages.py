@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from cohorts.models import CohortRules, Every, PullState, Refresh, RefreshState, SnapshotState
 from tests import factories as make
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.browser, pytest.mark.once, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture

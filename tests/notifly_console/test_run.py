@@ -27,7 +27,6 @@ from notifly_console.run import leftovers
 from tests.integrations.sandbox.solapi_asker import SolapiAsker, sms
 
 pytestmark = pytest.mark.starts
-once = pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="the pass on SQLite shows it")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOON = 60.0
@@ -229,7 +228,7 @@ def test_a_newcomer_starts_signs_in_stops_and_starts_again(var: Path, parts: dic
     assert processes_of(var) == {}
 
 
-@once
+@pytest.mark.once
 def test_a_killed_console_is_cleaned_up_by_the_next_start(var: Path) -> None:
     console = Console(var).wait_until_announced()
     os.kill(console.process.pid, signal.SIGKILL)
@@ -243,7 +242,7 @@ def test_a_killed_console_is_cleaned_up_by_the_next_start(var: Path) -> None:
     assert processes_of(var) == {}
 
 
-@once
+@pytest.mark.once
 def test_a_taken_port_is_one_sentence(var: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -251,13 +250,13 @@ def test_a_taken_port_is_one_sentence(var: Path) -> None:
     assert f"Port {port} is taken" in said
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
 def test_a_port_that_is_none_is_one_sentence(var: Path, port: str) -> None:
     assert "PORT must be a number" in failed_start(var, PORT=port)
 
 
-@once
+@pytest.mark.once
 def test_a_database_that_refuses_is_one_sentence_without_the_password(var: Path) -> None:
     said = failed_start(var, DATABASE_URL=f"postgres://me:hunter2@127.0.0.1:{free_port()}/console")
     assert "DATABASE_URL" in said
@@ -265,7 +264,7 @@ def test_a_database_that_refuses_is_one_sentence_without_the_password(var: Path)
     assert "hunter2" not in said
 
 
-@once
+@pytest.mark.once
 def test_servers_that_accept_and_say_nothing_are_given_up_on(var: Path) -> None:
     """The kernel accepts for a listener that never does: the worst kind of broken server."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -274,7 +273,7 @@ def test_servers_that_accept_and_say_nothing_are_given_up_on(var: Path) -> None:
         assert "no answer in 3 seconds" in failed_start(var, REDIS_URL=f"redis://127.0.0.1:{port}/0")
 
 
-@once
+@pytest.mark.once
 def test_a_redis_that_refuses_is_one_sentence_without_the_password(var: Path) -> None:
     said = failed_start(var, REDIS_URL=f"redis://:hunter2@127.0.0.1:{free_port()}/0")
     assert "REDIS_URL" in said
@@ -282,7 +281,7 @@ def test_a_redis_that_refuses_is_one_sentence_without_the_password(var: Path) ->
     assert "hunter2" not in said
 
 
-@once
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -301,7 +300,7 @@ def test_a_setting_that_cannot_be_read_is_named_and_not_shown(var: Path, name: s
     assert "aHVudGVyMg" not in said
 
 
-@once
+@pytest.mark.once
 def test_a_database_of_a_newer_version_is_left_alone(var: Path) -> None:
     var.mkdir()
     manage(var, "migrate", "--verbosity", "0")
@@ -315,7 +314,7 @@ def test_a_database_of_a_newer_version_is_left_alone(var: Path) -> None:
     assert "cohorts.9999_from_the_future" in failed_start(var)
 
 
-@once
+@pytest.mark.once
 def test_a_secret_that_no_key_opens_is_an_error_at_start(var: Path) -> None:
     var.mkdir()
     manage(var, "migrate", "--verbosity", "0")
@@ -331,25 +330,25 @@ def test_a_secret_that_no_key_opens_is_an_error_at_start(var: Path) -> None:
     assert "the key k1, which is not in CREDENTIALS_KEYS" in missing
 
 
-@once
+@pytest.mark.once
 def test_the_embedded_broker_is_refused_where_others_reach_the_console(var: Path) -> None:
     assert "Set REDIS_URL" in failed_start(var, ALLOWED_HOSTS="console.example.com")
 
 
-@once
+@pytest.mark.once
 def test_a_folder_that_is_a_file_is_one_sentence(var: Path) -> None:
     var.write_text("in the way")
     assert "VAR_DIR" in failed_start(var)
 
 
-@once
+@pytest.mark.once
 @pytest.mark.skipif(embedded.valkey_binary() is None, reason="no embedded broker for this machine")
 def test_a_folder_with_a_long_name_gets_a_short_socket(tmp_path: Path) -> None:
     path = embedded.socket_path(tmp_path / ("long" * 30))
     assert len(os.fsencode(path)) <= embedded.MAX_SOCKET_PATH
 
 
-@once
+@pytest.mark.once
 def test_only_the_noted_commands_count_as_orphans(tmp_path: Path) -> None:
     ours = [sys.executable, "-c", "import time; time.sleep(600)  # ours"]
     theirs = [sys.executable, "-c", "import time; time.sleep(600)  # theirs"]

@@ -22,7 +22,7 @@ from django.conf import settings
 from notifly_console.run import plan
 from tests.integrations.pushing import basic, page
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.once]
 
 CROWD = 20
 """Slow clients of each kind at once; the server has eight threads."""
