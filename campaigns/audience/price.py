@@ -59,6 +59,19 @@ class Estimate:
         return sum(line.count for line in self.lines)
 
     @property
+    def each_won(self) -> tuple[Decimal, Decimal]:
+        """The least and the most that one person costs: what a live campaign is told by. A fallback goes out instead,
+        so it counts where it is dearer."""
+        units = [line.unit_won or Decimal(0) for line in self.lines]
+        instead = [line.unit_won or Decimal(0) for line in self.fallback]
+        return min(units, default=Decimal(0)), max(units + instead, default=Decimal(0))
+
+    @property
+    def hundred_won(self) -> Decimal:
+        """The most that a hundred people cost."""
+        return 100 * self.each_won[1]
+
+    @property
     def is_known(self) -> bool:
         """Whether the provider names a price for everything that may go out."""
         return all(line.unit_won is not None for line in (*self.lines, *self.fallback))

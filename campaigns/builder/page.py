@@ -48,7 +48,7 @@ ICONS = {Channel.ALIMTALK: "message-square-text", Channel.FRIENDTALK: "message-c
 OTHER_CHANNELS = (
     Pill("app_push", _("앱 푸시"), "bell"),
     Pill("web_push", _("웹 푸시"), "globe"),
-    Pill("email", _("이메일"), "mail"),
+    Pill("email", pgettext_lazy("channel", "이메일"), "mail"),
     Pill("in_app", _("인앱 팝업"), "monitor"),
 )
 

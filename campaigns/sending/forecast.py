@@ -13,7 +13,7 @@ from campaigns.message.check import content_of, is_ad
 from campaigns.models import Campaign
 from campaigns.models import Night as NightRule
 from campaigns.rules import rules_of
-from campaigns.sending.schedule import SEOUL, Night, Timing, When, closed_until, night_of, timing_of, upcoming
+from campaigns.sending.schedule import SEOUL, Night, Timing, When, closed_until, closes, night_of, timing_of, upcoming
 from integrations.messaging import Channel, Kind
 
 RUNS_SHOWN = 3
@@ -27,7 +27,8 @@ class Forecast:
     coming: Sequence[datetime]
     """The next runs; of 즉시 발송 none: it begins with the launch."""
     ends_by: datetime | None
-    """When the first run is over, at the pace of the provider."""
+    """When the first run is over, at the pace of the provider; of 이벤트 기반 발송 from when on nobody is sent to who
+    comes in, if it has an end."""
     night: str
     is_held: bool
     """Whether the first run would begin in the night, and wait."""
@@ -39,7 +40,8 @@ def forecast_of(campaign: Campaign, plan: Plan | None, now: datetime) -> Forecas
     coming = upcoming(timing, now, campaign.project.zone, RUNS_SHOWN)
     begins = now if timing.kind == When.NOW else coming[0] if coming else None
     if timing.is_live:
-        return Forecast(timing, coming, None, _night_of_each(campaign), is_held=False)
+        last = closes(timing, campaign.project.zone)
+        return Forecast(timing, coming, last, _night_of_each(campaign), is_held=False)
     ends = begins + sending_time(plan.funnel.size) if begins and plan and plan.funnel.size else None
     night, is_held = _night(campaign, begins, ends, plan)
     return Forecast(timing, coming, None if is_held else ends, night, is_held)

@@ -147,6 +147,18 @@ def test_the_price_has_the_fallbacks_worst_case(town: Any, sign_in: Any) -> None
     assert "8명 · 최대 144원" in page
 
 
+def test_of_a_live_one_the_price_is_that_of_each_who_comes_in(town: Any, sign_in: Any) -> None:
+    """Those who are in get nothing, so what they would cost says nothing."""
+    text = '{{ user["name"] }}님 ' + "가" * 38
+    live = {"timing": "live", "end": "2026-11-30", "text.is_ad": "no", "text.text": text}
+    one, client = town.made(**live), sign_in("marketer")
+    for page in (measured(client, one), client.get(at(one, "review")).content.decode()):
+        assert "들어오는 한 명에</span><b>18원–45원</b>" in page
+        assert "100명이 들어오면 최대 4,500원" in page
+        assert "171원" not in page
+    assert "12월 1일(화) 00:00 KST</time> 전에 들어온 사람까지" in page
+
+
 def test_a_ceiling_and_a_short_balance_are_said_before(town: Any, sign_in: Any) -> None:
     Rules.objects.update(ceiling_won=100)
     kept = SenderListing.objects.get()
