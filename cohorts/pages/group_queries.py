@@ -283,8 +283,11 @@ def _parts(sets: Sequence[BitMap64]) -> list[tuple[int, int]]:
 
 
 def neighbours(group: UserGroup, definition: Definition) -> list[Cohort]:
-    """The cohorts that a group is drawn against: those that it asks about, then the ones lately looked at."""
+    """The cohorts that a group is drawn against: those that it asks about, then the ones lately looked at. A pushed
+    cohort's group is that cohort, which says nothing beside it."""
     cohorts = Cohort.objects.filter(project_id=group.project_id, current__isnull=False).select_related("current")
+    if group.partner_cohort_id is not None:
+        cohorts = cohorts.exclude(pk=group.partner_cohort_id)
     asked = list(cohorts.filter(pk__in=definition.cohorts).order_by("-size")[:OVERLAPPING])
     rest = cohorts.exclude(pk__in=[one.pk for one in asked]).filter(vanished_at=None)
     lately = rest.order_by("-watched_at" if rest.filter(watched_at__isnull=False).exists() else "-size")

@@ -210,6 +210,17 @@ def test_a_partners_group_is_loaded_but_not_edited(world: Any, cohort: Any, sign
     assert UserGroup.objects.exclude(pk=group.pk).get().partner_cohort is None
 
 
+def test_a_partners_group_is_drawn_against_others_than_itself(world: Any, cohort: Any, sign_in: Any) -> None:
+    from cohorts.groups import groups
+
+    factories.cohort_with(world.project, 2, factories.profiles(world.project, 1, start=90), name="휴면 고객")
+    group = groups.of_pushed(cohort)
+    address = url(world, f"{group.pk.hex}/numbers")
+    html = sign_in("viewer").get(address, headers={"HX-Request": "true"}).content.decode()
+    rows = re.findall(r'<th scope="row"><span class="breaks">([^<]*)</span>', html)
+    assert rows == ["VIP &lt;b&gt;고객&lt;/b&gt; (Mixpanel)", "휴면 고객"]
+
+
 def test_a_group_in_use_stays(world: Any, cohort: Any, sign_in: Any) -> None:
     client = sign_in("marketer")
     inner = factories.group(world.project)
