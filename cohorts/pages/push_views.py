@@ -53,10 +53,12 @@ def push_live(request: Any, access: Access) -> HttpResponse:
 @require_POST
 @project_view(Right.EDIT_CONNECTIONS)
 def push_confirm(request: Any, access: Access) -> HttpResponse:
-    """Lets the first large import go on."""
+    """Lets the import go on that somebody has looked at."""
     mapping = Mapping.of(inlets.mixpanel_settings(access.project))
+    session = request.POST.get("session", "")
+    number = int(session) if session.isascii() and session.isdecimal() and len(session) < 19 else 0
     try:
-        going = rehearse.confirm(access.project, mapping, actor=access.user, request=request)
+        going = rehearse.confirm(access.project, mapping, number, actor=access.user, request=request)
     except rehearse.NothingWaits:
         going = []
     for session in going:

@@ -148,17 +148,27 @@ def waiting(project: Project) -> list[PushSession]:
 
 
 @transaction.atomic
-def confirm(project: Project, mapping: Mapping, *, actor: Any, request: Any = None) -> list[PushSession]:
-    """Lets everything that waits be taken, and what comes later with these columns. Raises NothingWaits."""
+def confirm(project: Project, mapping: Mapping, session: int, *, actor: Any, request: Any = None) -> list[PushSession]:
+    """Lets a session be taken that somebody has looked at: a first import with all others that wait for these columns,
+    and what comes later with them; one that takes phones by itself. Raises NothingWaits when it doesn't wait."""
     Inlet.objects.get_or_create(project=project)
     inlet = Inlet.objects.select_for_update().get(project=project)
     held = waiting(project)
-    if not held:
+    asked = next((one for one in held if one.pk == session), None)
+    if asked is None:
         raise NothingWaits
-    inlet.confirmed_for, inlet.confirmed_at = columns_of(mapping), timezone.now()
-    inlet.confirmed_by = getattr(actor, "email", "")
-    inlet.save(update_fields=["confirmed_for", "confirmed_at", "confirmed_by"])
+    if _takes_phones(asked):
+        held = [asked]  # It says nothing of what a first import would do.
+    else:
+        held = [one for one in held if not _takes_phones(one)]
+        inlet.confirmed_for, inlet.confirmed_at = columns_of(mapping), timezone.now()
+        inlet.confirmed_by = getattr(actor, "email", "")
+        inlet.save(update_fields=["confirmed_for", "confirmed_at", "confirmed_by"])
     PushSession.objects.filter(pk__in=[one.pk for one in held]).update(state=PushState.GATHERING)
     names = [one.cohort.screen_id for one in held]
     record(Action.IMPORT_CONFIRMED, project_id=project.pk, actor=actor, request=request, cohorts=names[:20])
     return held
+
+
+def _takes_phones(session: PushSession) -> bool:
+    return bool(session.rehearsal.get("phones_lost"))

@@ -181,11 +181,12 @@ def test_a_rehearsal_is_shown_and_confirmed(
     address = f"/projects/{world.id.hex}/settings/push/confirm"
     assert sign_in("marketer").post(address).status_code == 403
     assert "가져오기 시작" in shown("admin")
-    answer = sign_in("admin").post(address, headers={"HX-Request": "true"})
+    asked = {"session": waiting.pk}
+    answer = sign_in("admin").post(address, asked, headers={"HX-Request": "true"})
     assert "가져오기를 시작합니다." in answer.content.decode()
     pusher.sync([3], number=2, of=2)
     assert PushSession.objects.get().state == PushState.APPLIED
-    answer = sign_in("admin").post(address, follow=True)
+    answer = sign_in("admin").post(address, asked, follow=True)
     assert "확인을 기다리는 가져오기가 없습니다." in answer.content.decode()
 
 
