@@ -29,7 +29,7 @@ from tests.integrations.sandbox.solapi_asker import SolapiAsker, sms
 pytestmark = pytest.mark.starts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SOON = 60.0
+SOON = 120.0
 """Seconds after which something that should happen counts as not happening."""
 
 
