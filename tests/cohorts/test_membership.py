@@ -63,12 +63,13 @@ def test_discarding_keeps_the_current_version(cohort):
     assert cohort.number == 3
 
 
-def test_pruning_keeps_thirty_versions_the_current_and_the_held(cohort, world):
+def test_pruning_keeps_thirty_old_versions_the_current_and_the_held(cohort, world):
     other = Cohort.objects.create(project=world.project, source_id=2, name="나", name_key="나")
     publish(other, [1])
     for size in range(1, 41):
         publish(cohort, range(size))
     publish(cohort, [])
+    Snapshot.objects.update(created_at=timezone.now() - timedelta(days=8))
     retain.prune()
     kept = Snapshot.objects.filter(cohort=cohort)
     assert sorted(kept.values_list("number", flat=True)) == list(range(11, 42))
