@@ -107,19 +107,23 @@ def test_a_part_that_has_just_come_hears_of_the_next_save(browse: Any, new: str)
     choose(page, "문자")
     saved(page)
     asked = []
-    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/reach") else None)
+
+    def is_second(request: Any) -> bool:
+        if request.url.endswith("/reach"):
+            asked.append(request.url)
+        return len(asked) == 2
+
     # Another save ends in the very moment in which the funnel has come.
-    page.evaluate("""() => {
-        const again = (event) => {
-            if (event.target.id !== "reach") return;
-            document.removeEventListener("htmx:afterSwap", again);
-            setTimeout(() => htmx.trigger(document.body, "audience-changed"), 0);
-        };
-        document.addEventListener("htmx:afterSwap", again);
-        htmx.trigger(document.body, "audience-changed");
-    }""")
-    page.wait_for_load_state("networkidle")
-    assert len(asked) == 2
+    with page.expect_request(is_second):
+        page.evaluate("""() => {
+            const again = (event) => {
+                if (event.target.id !== "reach") return;
+                document.removeEventListener("htmx:afterSwap", again);
+                setTimeout(() => htmx.trigger(document.body, "audience-changed"), 0);
+            };
+            document.addEventListener("htmx:afterSwap", again);
+            htmx.trigger(document.body, "audience-changed");
+        }""")
 
 
 def test_a_cohort_is_chosen_by_keyboard_among_many(browse: Any, new: str) -> None:
