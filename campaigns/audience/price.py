@@ -61,7 +61,7 @@ class Estimate:
     @property
     def each_won(self) -> tuple[Decimal, Decimal]:
         """The least and the most that one person costs: what a live campaign is told by. A fallback goes out instead,
-        so it counts where it is dearer."""
+        so it counts where it is dearer. Of any use only if `is_known`."""
         units = [line.unit_won or Decimal(0) for line in self.lines]
         instead = [line.unit_won or Decimal(0) for line in self.fallback]
         return min(units, default=Decimal(0)), max(units + instead, default=Decimal(0))

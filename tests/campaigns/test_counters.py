@@ -157,6 +157,7 @@ def test_of_a_live_one_the_price_is_that_of_each_who_comes_in(town: Any, sign_in
         assert "100명이 들어오면 최대 4,500원" in page
         assert "171원" not in page
     assert "12월 1일(화) 00:00 KST</time> 전에 들어온 사람까지" in page
+    assert "끝나는 때" not in page, "that is an estimate, of what goes out at once"
 
 
 def test_a_ceiling_and_a_short_balance_are_said_before(town: Any, sign_in: Any) -> None:
