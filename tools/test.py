@@ -22,10 +22,9 @@ ALL_PASSED = 0
 
 @dataclass(frozen=True)
 class Part:
-    """Tests chosen by their marks, and how many at once: more than there are cores where much of a test is waiting."""
+    """Tests chosen by their marks, and how they are run."""
 
     marks: str
-    at_once: int
     options: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     """Where to look for them; everywhere if none is named."""
@@ -33,8 +32,9 @@ class Part:
 
 
 MARKED = re.compile(r"\bmark\.(browser|starts|processes)\b")
-SHARED_OUT = ("--dist", "worksteal")
-"""A few tests are as long as all the others of their part."""
+SIDE_BY_SIDE = ("-n", "3", "--dist", "worksteal")
+"""Much of a test is waiting; and a few are as long as all the others of their part. (Four browsers at once take longer
+than three: two cores are busy drawing.)"""
 
 
 def parts() -> list[Part]:
@@ -42,10 +42,10 @@ def parts() -> list[Part]:
     there = sorted((ROOT / "tests").rglob("test_*.py"))
     files = tuple(str(file) for file in there if MARKED.search(file.read_text(encoding="utf-8")))
     return [
-        Part("not (browser or starts or processes)", 3, ("--create-db",)),
-        Part("(browser or starts) and not processes", 4, files=files, may_miss_its_moment=True),
+        Part("not (browser or starts or processes)", ("--create-db",)),
+        Part("(browser or starts) and not processes", files=files, may_miss_its_moment=True),
         # Those that kill, with nothing else beside them.
-        Part("processes", 3, files=files),
+        Part("processes", files=files),
     ]
 
 
@@ -88,7 +88,7 @@ def run_part(part: Part, env: dict[str, str]) -> bool:
     """Runs one part. A browser on a busy machine may miss its moment: what failed of those runs again by itself, and
     says that it had to."""
     chosen = ["-q", "-m", part.marks, *part.files]
-    if pytest([*chosen, "--reuse-db", "-n", str(part.at_once), *SHARED_OUT, *part.options], env):
+    if pytest([*chosen, "--reuse-db", *SIDE_BY_SIDE, *part.options], env):
         return True
     if not part.may_miss_its_moment:
         return False
