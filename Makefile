@@ -21,7 +21,7 @@ run: setup ## the console with a demo, on http://localhost:8000 (PORT, DATABASE_
 	@exec $(PY) manage.py run
 
 test: setup-dev ## the tests on SQLite; also on TEST_DATABASE_URL and TEST_REDIS_URL where given
-	@exec $(PY) tools/test.py $(ARGS)
+	@exec $(PY) -m tools.test $(ARGS)
 
 check: setup-dev ## format, lint, types, import contracts, templates, migrations, settings
 	@exec $(PY) tools/check.py

