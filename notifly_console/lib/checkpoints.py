@@ -7,6 +7,7 @@ point is reached, the process gets SIGKILL (`name[:n]`) or SIGSTOP (`stop:name[:
 
 import os
 import signal
+import threading
 
 REFRESH = (
     "after_claim",
@@ -91,4 +92,5 @@ def reached(name: str) -> None:
     wanted, at, how = _WANTED
     _counted[name] = _counted.get(name, 0) + 1
     if name == wanted and _counted[name] == at:
-        os.kill(os.getpid(), how)
+        # To this thread: sent to the process, SIGSTOP may meet another first, and this one goes on for a moment.
+        signal.pthread_kill(threading.get_ident(), how)

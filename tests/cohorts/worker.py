@@ -15,6 +15,7 @@ from django.conf import settings  # noqa: E402
 
 from cohorts.pull import pulls, refresh  # noqa: E402
 from notifly_console.lib import checkpoints  # noqa: E402
+from notifly_console.lib.postgresql import base  # noqa: E402
 
 
 def work(refresh_id: str, mixpanel: str, checkpoint: str, page_size: int) -> None:
@@ -23,6 +24,7 @@ def work(refresh_id: str, mixpanel: str, checkpoint: str, page_size: int) -> Non
     os.environ.update(CONSOLE_CHECKPOINTS="may_kill", CONSOLE_CHECKPOINT=checkpoint)
     importlib.reload(checkpoints)
     pulls.BATCH_PAGES, pulls.PAGE_SIZE = 1, page_size
+    base.LONGEST_PAUSE_SECONDS = 1
     refresh.run(refresh_id)
 
 

@@ -160,6 +160,7 @@ def test_no_statement_of_a_page_takes_for_ever(watched: Any) -> None:
 def test_a_worker_waits(proxy: Proxy, watched: Any) -> None:
     watched.settings_dict["WATCHED"] = False
     assert ask(watched, "SHOW statement_timeout") == "0"
+    assert ask(watched, "SHOW idle_in_transaction_session_timeout") == "45s"
     assert watched.connection.info.get_parameters()["tcp_user_timeout"] == "20000"
 
 

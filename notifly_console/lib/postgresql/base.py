@@ -1,5 +1,6 @@
-"""The backend that `DATABASES` names. Where a setting says so (`WATCHED`: pages, not workers), it gives up a server
-that says nothing, and ends statements that take longer than any page would wait."""
+"""The backend that `DATABASES` names. The server ends a transaction whose holder stands still. Where a setting says so
+(`WATCHED`: pages, not workers), it also gives up a server that says nothing, and ends statements that take longer than
+any page would wait."""
 
 from typing import Any
 
@@ -9,6 +10,9 @@ from django.db.backends.postgresql import base
 from notifly_console.lib.postgresql import silence
 
 LONGEST_STATEMENT_SECONDS = 30
+LONGEST_PAUSE_SECONDS = 45
+"""In a transaction. A process that is frozen (a host that is moved, memory that ran out) keeps its connection and its
+locks: whoever takes over what its lease guarded would wait for it."""
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -37,10 +41,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        # A pooler in transaction mode (CONN_MAX_AGE=0) would hand the limit on to workers.
-        if self.settings_dict.get("WATCHED") and self.settings_dict["CONN_MAX_AGE"] != 0:
-            with self.connection.cursor() as cursor:
-                cursor.execute(f"SET statement_timeout = '{LONGEST_STATEMENT_SECONDS}s'")
+        if self.settings_dict["CONN_MAX_AGE"] == 0:
+            # A pooler in transaction mode would hand the limits of pages on to workers (docs/operations.md).
+            return
+        limits = f"SET idle_in_transaction_session_timeout = '{LONGEST_PAUSE_SECONDS}s'"
+        if self.settings_dict.get("WATCHED"):
+            limits += f"; SET statement_timeout = '{LONGEST_STATEMENT_SECONDS}s'"
+        with self.connection.cursor() as cursor:
+            cursor.execute(limits)
 
 
 def _ask(place: tuple[str, str]) -> None:
