@@ -106,7 +106,7 @@ GROUPS_SHOWN = 300
 
 def groups_of(access: Access, campaign: Campaign) -> list[UserGroup]:
     """The user groups to choose from, by name, the chosen one in any case."""
-    found = list(access.all(UserGroup).order_by("name_key", "pk")[:GROUPS_SHOWN])
+    found = list(access.all(UserGroup).select_related("partner_cohort").order_by("name_key", "pk")[:GROUPS_SHOWN])
     if campaign.group is not None and campaign.group not in found:
         found.append(campaign.group)
     return found

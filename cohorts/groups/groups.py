@@ -161,7 +161,7 @@ def delete(group: UserGroup) -> None:
 
 def of_pushed(cohort: Cohort) -> UserGroup:
     """The group that stands for a pushed cohort, made when it is first synced and renamed with it; never a second one.
-    Its name is `<name> (Mixpanel)` (product.md §3), its size that of the cohort's current version."""
+    Its name is `<name> (Mixpanel)` (product.md §3)."""
     name = f"{cohort.name[:240]} (Mixpanel)"
     definition = Definition.of_cohort(cohort.pk).as_json()
     values: dict[str, Any] = {
@@ -170,8 +170,6 @@ def of_pushed(cohort: Cohort) -> UserGroup:
         "definition": definition,
         "description": cohort.description,
     }
-    if cohort.current:
-        values |= {"size": cohort.current.size, "counted_at": timezone.now()}
     group, _made = UserGroup.objects.update_or_create(
         partner_cohort=cohort, defaults=values, create_defaults={**values, "project_id": cohort.project_id}
     )

@@ -1,6 +1,7 @@
 """User groups."""
 
 import uuid
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -45,6 +46,21 @@ class UserGroup(models.Model):
     def is_partner(self) -> bool:
         """Whether Mixpanel owns it: not to be edited here."""
         return self.partner_cohort_id is not None
+
+    @property
+    def known_size(self) -> int | None:
+        """How many were in it when that was last looked at; null if it never was. A partner's group is its cohort,
+        whichever road changes that."""
+        return self._cohort_read.size if self._cohort_read else self.size
+
+    @property
+    def known_at(self) -> datetime | None:
+        """When that was."""
+        return self._cohort_read.refreshed_at if self._cohort_read else self.counted_at
+
+    @property
+    def _cohort_read(self) -> Cohort | None:
+        return self.partner_cohort if self.partner_cohort and self.partner_cohort.current_id else None
 
 
 class GroupNesting(models.Model):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q
@@ -26,6 +27,7 @@ from cohorts.models import Cohort, GroupNesting, UserGroup
 from cohorts.pages.group_forms import Compose
 from cohorts.people.facets import facets
 from cohorts.people.history import known_from
+from notifly_console.lib.paging import Pages
 from notifly_console.tenancy.access import Access
 
 PAGE = 30
@@ -50,21 +52,18 @@ class GroupRow:
 class GroupPage:
     rows: list[GroupRow]
     total: int
-    matched: int
-    number: int
-    pages: int
+    pages: Pages
 
 
 def group_page(access: Access, text: str, number: int) -> GroupPage:
     """A page of the project's groups by name; those whose name holds `text`. Five statements whatever the size."""
-    everything = access.all(UserGroup)
+    everything = access.all(UserGroup).select_related("partner_cohort")
     found = everything.filter(name__icontains=text) if text else everything
     matched = found.count()
     total = everything.count() if text else matched
-    pages = max(1, -(-matched // PAGE))
-    number = min(max(number, 1), pages)
-    rows = list(found.order_by("name_key", "pk")[(number - 1) * PAGE : number * PAGE])
-    return GroupPage(_rows(access.project.pk, rows), total, matched, number, pages)
+    pages = Pages(matched, PAGE, number, lambda number: urlencode({"q": text, "page": number}))
+    rows = list(found.order_by("name_key", "pk")[pages.slice])
+    return GroupPage(_rows(access.project.pk, rows), total, pages)
 
 
 def _rows(project_id: UUID, rows: list[UserGroup]) -> list[GroupRow]:
@@ -205,8 +204,8 @@ def choices(access: Access, kind: str, text: str, without: UUID | None = None) -
         found = access.all(UserGroup).filter(name__icontains=text).exclude(pk__in=nested)
         if without is not None:
             found = found.exclude(pk=without)
-        rows = found.order_by("name_key", "pk")[:CHOICES]
-        shown = [Choice(one.pk.hex, one.name, "", one.size) for one in rows]
+        rows = found.select_related("partner_cohort").order_by("name_key", "pk")[:CHOICES]
+        shown = [Choice(one.pk.hex, one.name, "", one.known_size) for one in rows]
         return shown, found.count()
     asked = Q(name__icontains=text)
     if (digits := text.removeprefix(f"{Cohort.SOURCE}_")).isdecimal() and len(digits) < 19:

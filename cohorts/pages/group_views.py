@@ -22,6 +22,7 @@ from cohorts.pages.group_forms import Compose
 from cohorts.pages.views import HtmxRequest
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
+from notifly_console.lib.paging import page_of
 from notifly_console.tenancy.access import Access, Right, project_view
 
 DAYS_SHOWN = 90
@@ -33,8 +34,7 @@ DAYS_SHOWN = 90
 def group_list(request: HtmxRequest, access: Access) -> HttpResponse:
     """The project's user groups; for a search by htmx, the table alone."""
     text = request.GET.get("q", "").replace("\0", "").strip()[:200]
-    number = request.GET.get("page", "")
-    page = group_queries.group_page(access, text, int(number) if number.isdecimal() and len(number) < 7 else 1)
+    page = group_queries.group_page(access, text, page_of(request.GET.get("page", "")))
     is_part = request.htmx and request.htmx.target == "groups"
     template = "cohorts/groups/_groups.html" if is_part else "cohorts/groups/groups.html"
     return render(request, template, {"nav": "groups", "page": page, "text": text})

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -49,20 +49,21 @@ WANTS_FULL = {
 # -- One cohort -------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Pushed:
-    """A pushed cohort as the page and its dialog show it. `session` is the newest one, whatever became of it."""
+    """A pushed cohort as the page and its dialog show it. `session` is the newest one, whatever became of it; `brought`
+    the newest that brought people (of a recurring sync most are empty)."""
 
     cohort: Cohort
     road: PushRoad
     session: PushSession | None
+    brought: PushSession | None = None
     phone_column: str = ""
 
     @property
     def lacks_phone(self) -> bool:
         """Whether people came, and the column that their numbers are read from didn't."""
-        session = self.session
-        if session is None or session.action == PushAction.REMOVE or not _anybody(session.counts):
+        if self.brought is None or not _anybody(self.brought.counts):
             return False
-        return self.phone_column not in session.counts.get("columns", ())
+        return self.phone_column not in self.brought.counts.get("columns", ())
 
     @property
     def is_recurring(self) -> bool:
@@ -92,12 +93,20 @@ class Pushed:
 
 def pushed_cohorts(access: Access) -> list[Pushed]:
     """Those of the project, the last to call first."""
-    newest = PushSession.objects.filter(cohort=OuterRef("cohort")).order_by("-first_seq", "-pk")
+    newest, brought = _newest(PushSession.objects.filter(cohort=OuterRef("cohort")))
     found = PushRoad.objects.filter(cohort__project=access.project).select_related("cohort").defer("members")
-    roads = list(found.annotate(newest=Subquery(newest.values("pk")[:1])).order_by("-called_at", "pk")[:SHOWN])
-    sessions = PushSession.objects.defer("members").in_bulk([road.newest for road in roads if road.newest])
+    found = found.annotate(newest=Subquery(newest.values("pk")[:1]), brought=Subquery(brought.values("pk")[:1]))
+    roads = list(found.order_by("-called_at", "pk")[:SHOWN])
+    wanted = {key for road in roads for key in (road.newest, road.brought) if key}
+    of = PushSession.objects.defer("members").in_bulk(wanted)
     phone = inlets.mixpanel_settings(access.project).phone_column
-    return [Pushed(road.cohort, road, sessions.get(road.newest), phone) for road in roads]
+    return [Pushed(road.cohort, road, of.get(road.newest), of.get(road.brought), phone) for road in roads]
+
+
+def _newest(sessions: QuerySet[PushSession]) -> tuple[QuerySet[PushSession], QuerySet[PushSession]]:
+    """These sessions, the newest first, and those of them that brought people."""
+    sessions = sessions.order_by("-first_seq", "-pk")
+    return sessions, sessions.exclude(action=PushAction.REMOVE).filter(counts__received__gt=0)
 
 
 def by_push(cohort: Cohort) -> bool:
@@ -112,8 +121,8 @@ def pushed(cohort: Cohort) -> Pushed | None:
     road = PushRoad.objects.defer("members").filter(pk=cohort.pk).first()
     if road is None:
         return None
-    newest = PushSession.objects.filter(cohort=cohort).defer("members").order_by("-first_seq", "-pk").first()
-    return Pushed(cohort, road, newest, inlets.mixpanel_settings(cohort.project).phone_column)
+    newest, brought = _newest(PushSession.objects.filter(cohort=cohort).defer("members"))
+    return Pushed(cohort, road, newest.first(), brought.first(), inlets.mixpanel_settings(cohort.project).phone_column)
 
 
 def last_drift(cohort: Cohort) -> Drift | None:

@@ -215,6 +215,7 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
             sets[f"held_{name}"] = (getattr(held, name), offsets.get(f"held_{name}", 0), detail.MOVES_SHOWN)
     history = detail.history_of(one)
     listed = compare.lines_of(one, history)[: compare.SHOWN] if current else []
+    push = push_queries.pushed(one)
     return {
         "nav": "cohorts",
         "cohort": one,
@@ -227,7 +228,8 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "versions": listed,
         "choices": [line.version for line in listed],
         "export_sets": _export_sets(current) if current else [],
-        "push": push_queries.pushed(one),
+        "push": push,
+        "only_pushed": push is not None and connect.row_of(access.project) is None,
         "drift": push_queries.last_drift(one),
         "roads": drift.two_roads_of(one),
         "rhythm": rhythm_of(access.project, one),

@@ -42,6 +42,8 @@ log = structlog.get_logger(__name__)
 TAKE = app.signature("cohorts.take_pushed")
 TURN_SECONDS = 150.0
 UNNOTICED_SECONDS = 5
+SETTLED_AT_ONCE = 20
+"""Of thousands of sessions that may be open; one that waits and the other part of its sync lie together."""
 SWEPT_AT_ONCE = 200
 KEPT = timedelta(days=90)
 PRUNED_AT_ONCE = 1000
@@ -119,7 +121,8 @@ def _settle(turn: Turn) -> bool:
     something to do. What is incomplete holds up later sessions, but for the other part of the same sync."""
     did = False
     held_up_by = ""
-    for session in PushSession.objects.filter(cohort=turn.cohort, state__in=OPEN_SESSIONS).order_by("first_seq"):
+    is_open = PushSession.objects.filter(cohort=turn.cohort, state__in=OPEN_SESSIONS)
+    for session in is_open.order_by("first_seq")[:SETTLED_AT_ONCE]:
         if held_up_by and session.session_id != held_up_by:
             break
         if session.state == PushState.AWAITING:
@@ -206,7 +209,6 @@ def _change(
     elif cohort.held_id is None:
         Cohort.objects.filter(pk=cohort.pk).update(refreshed_at=now)
     _rename(cohort, session)
-    cohort.refresh_from_db(fields=["current"])
     groups.of_pushed(cohort)
     Cohort.objects.filter(pk=cohort.pk).update(pushed_at=now)
     road.members, road.size, road.complete_at = dumped(after), len(after), now

@@ -210,6 +210,15 @@ def test_a_partners_group_is_loaded_but_not_edited(world: Any, cohort: Any, sign
     assert UserGroup.objects.exclude(pk=group.pk).get().partner_cohort is None
 
 
+def test_a_partners_group_is_as_large_as_its_cohort(world: Any, cohort: Any, sign_in: Any) -> None:
+    from cohorts.groups import groups
+
+    groups.of_pushed(cohort)
+    factories.snapshot(cohort, factories.profiles(world.project, 40, start=100))
+    html = sign_in("viewer").get(url(world)).content.decode()
+    assert "<b>40</b>" in html, "a pull changed it, and no push since"
+
+
 def test_a_partners_group_is_drawn_against_others_than_itself(world: Any, cohort: Any, sign_in: Any) -> None:
     from cohorts.groups import groups
 

@@ -129,6 +129,9 @@ def test_where_nothing_but_ids_came_all_is_missing(shown: Any, pusher: Pusher, r
     html = shown()
     assert said_missing(html) == [(what, name) for name, what in ATTRIBUTES.items()]
     assert "전화번호(mobile)가 함께 오지 않았습니다." in html
+    pusher.sync([], session="d", action="add_members")
+    pusher.sync([{"mixpanel_distinct_id": "d-1"}], session="d", action="remove_members")
+    assert "전화번호(mobile)가 함께 오지 않았습니다." in shown(), "what came since had nobody in it, or nobody new"
 
 
 def test_who_leaves_needs_no_attributes(shown: Any, pusher: Pusher, reading: None) -> None:
@@ -230,6 +233,18 @@ def test_the_dialog_tells_of_the_push(sign_in: Any, world: Any, pusher: Pusher) 
     assert "전체 동기화 필요" in html
 
 
+def test_what_only_mixpanel_sends_is_not_offered_to_be_fetched(sign_in: Any, world: Any, pusher: Pusher) -> None:
+    pusher.sync([1])
+    client, address = sign_in("marketer"), f"/projects/{world.id.hex}/cohorts/mixpanel_{COHORT}/"
+    html = client.get(address).content.decode()
+    assert "이 코호트만 리프레시" not in html
+    assert "Mixpanel이 보내는 대로 갱신됩니다." in html
+    factories.connection(world.project)
+    html = client.get(address).content.decode()
+    assert "이 코호트만 리프레시" in html
+    assert "Mixpanel이 보내는 대로 갱신됩니다." not in html
+
+
 def test_what_was_held_or_given_up_is_said(shown: Any, pusher: Pusher) -> None:
     pusher.sync([1, 2, 3], session="a")
     pusher.sync([], session="b")
@@ -238,7 +253,13 @@ def test_what_was_held_or_given_up_is_said(shown: Any, pusher: Pusher) -> None:
     pusher.sync([4], session="c", number=1, of=2)
     PushSession.objects.filter(session_id="c").update(last_page_at=timezone.now() - timedelta(minutes=11))
     pusher.work()
-    assert "2쪽 중 1쪽에서 멈췄습니다." in shown()
+    html = shown()
+    assert "2쪽 중 1쪽에서 멈췄습니다." in html
+    assert "(One-time sync)라면 Mixpanel에서 다시 시작해야 합니다." in html
+    PushRoad.objects.update(difference_at=timezone.now())
+    html = shown()
+    assert "Mixpanel이 다음 동기화에서 처음부터 다시 보냅니다." in html
+    assert "One-time sync)라면" not in html, "joins and leaves come: it is a recurring one"
 
 
 @pytest.mark.parametrize(
