@@ -21,7 +21,7 @@ from pyroaring import BitMap64
 from campaigns.audience.funnel import NO_VALUE
 from campaigns.audience.uploads import rows_at
 from campaigns.message.content import AlimtalkContent, Content
-from campaigns.message.personalise import BadVariable, parse, used_fields
+from campaigns.message.personalise import BadVariable, slots_of, used_fields
 from campaigns.message.render import Left, Renderer, renderer
 from campaigns.message.values import as_text
 from campaigns.models import SkipReason, Upload
@@ -39,12 +39,7 @@ NOBODY: dict[str, BitMap64] = {}
 
 def needed_fields(content: Content) -> tuple[str, ...]:
     """Fields without which somebody is left out, sorted. A text that can't be read needs nothing."""
-    found: set[str] = set()
-    for text in _texts(content):
-        try:
-            found.update(slot.field for slot in parse(text).slots if not slot.default)
-        except BadVariable:
-            continue
+    found = {slot.field for text in _texts(content) for slot in slots_of(text) if not slot.default}
     return tuple(sorted(found))[:MOST_FIELDS]
 
 

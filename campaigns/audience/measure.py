@@ -24,7 +24,7 @@ from campaigns.audience.uploads import rows_at
 from campaigns.message.check import Content
 from campaigns.message.content import FriendtalkContent
 from campaigns.message.marks import SenderRules
-from campaigns.message.personalise import BadVariable, parse, used_fields
+from campaigns.message.personalise import slots_of, used_fields
 from campaigns.message.render import Worst, worst
 from campaigns.models import AudienceKind, Upload
 from campaigns.sql import alike, profiles_between, texts_of, those_profiles, types_of
@@ -104,10 +104,7 @@ def _linked(content: Content) -> frozenset[str]:
     found: set[str] = set()
     for button in content.buttons:
         for url in (button.mobile_url, button.pc_url):
-            try:
-                found.update(slot.field for slot in parse(url).slots)
-            except BadVariable:
-                continue
+            found.update(slot.field for slot in slots_of(url))
     return frozenset(found)
 
 

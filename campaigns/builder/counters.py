@@ -11,23 +11,27 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from campaigns.audience import price
-from campaigns.audience.measure import is_known, sorts_of
+from campaigns.audience.lacking import values_of
+from campaigns.audience.measure import Sort, is_known, sorts_of
 from campaigns.audience.plan import Plan
 from campaigns.builder.preview import Shown
 from campaigns.message import limits
 from campaigns.message.check import content_of, warnings
 from campaigns.message.content import AlimtalkContent, Content, FriendtalkContent, TextContent, Variable, is_written
-from campaigns.message.personalise import BadVariable
+from campaigns.message.personalise import BadVariable, Slot, slots_of
 from campaigns.message.problems import Shown as Problem
 from campaigns.message.problems import at_fields
 from campaigns.message.render import ALTERED, Left, Worst, render
-from campaigns.models import Campaign, Rules, SkipReason
+from campaigns.message.values import as_text
+from campaigns.models import AudienceKind, Campaign, Rules, SkipReason
 from campaigns.rules import rules_of
 from integrations.messaging import Channel, Kind
 
 NO_RULES = Rules()
 ALMOST = 0.9
 """From this share of the limit on the meter warns."""
+LOOKED_AT = 100
+"""People who are asked whether they have a property of another spelling."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +160,9 @@ def measured_of(
     _count(found, content, worst, shown)
     people = reverse("campaigns:people", args=[campaign.project_id, campaign.pk])
     if worst is not None and is_written(content):
-        _tell(found, content, worst, people)
-    for problem in at_fields(campaign, warnings(content, rules_of(campaign.project))):
-        found.note(problem.field, Note(problem.text))
-    for name in dict.fromkeys(problem.field for problem in problems if problem.code == "character"):
-        title = _("문자로 보낼 수 없는 글자가 있습니다")
-        found.note(name, Note(title, _("한 번에 비슷한 글자로 바꾸거나 뺄 수 있습니다."), mend=f"mend:{name}"))
+        _tell(found, content, worst, people, {problem.field for problem in problems if problem.code == "too_long"})
+    for name, note in _warnings(campaign, content, plan, problems):
+        found.note(name, note)
     if isinstance(content, AlimtalkContent) and plan is not None:
         found.fills = dict(_fills(campaign, content, plan))
     return found
@@ -192,9 +193,10 @@ def _count(found: Measured, content: Content, worst: Worst | None, shown: Shown)
 
 
 # -- What it makes of its readers -------------------------------------------------------------------------------------
-def _tell(found: Measured, content: Content, worst: Worst, people: str) -> None:
+def _tell(found: Measured, content: Content, worst: Worst, people: str, too_long: set[str]) -> None:
     if isinstance(content, TextContent):
-        field_name, grows = "text.text", content.kind == Kind.SMS
+        # What is refused as it is doesn't go as something else.
+        field_name, grows = "text.text", content.kind == Kind.SMS and "text.text" not in too_long
     else:
         field_name, grows = f"{content.channel}.text", False
         if isinstance(content, AlimtalkContent):
@@ -205,6 +207,50 @@ def _tell(found: Measured, content: Content, worst: Worst, people: str) -> None:
         grows = content.fallback.kind == Kind.SMS
         for note in _notes(worst.fallback, people, grows=grows, prefix="fallback-"):
             found.note(f"{content.channel}.fallback.text", note)
+
+
+def _warnings(
+    campaign: Campaign, content: Content, plan: Plan | None, problems: list[Problem]
+) -> Iterator[tuple[str, Note]]:
+    """(field, note) of what the author may want to know of a text."""
+    if plan is not None and plan.chosen:
+        for name, note in _unknown_values(content, plan):
+            yield f"{content.channel}.{name}", note
+    for problem in at_fields(campaign, warnings(content, rules_of(campaign.project))):
+        yield problem.field, Note(problem.text)
+    for name in dict.fromkeys(problem.field for problem in problems if problem.code == "character"):
+        title = _("문자로 보낼 수 없는 글자가 있습니다")
+        yield name, Note(title, _("한 번에 비슷한 글자로 바꾸거나 뺄 수 있습니다."), mend=f"mend:{name}")
+
+
+def _unknown_values(content: Content, plan: Plan) -> Iterator[tuple[str, Note]]:
+    """(field, note) for each value that nobody has: most likely its name isn't spelt as the property is. (Of a
+    template's variables their fill tells.)"""
+    sorts: list[Sort] | None = None
+    for name, text in content.texts():
+        for slot in slots_of(text) if not name.startswith("variables.") else ():
+            if sorts is None:
+                sorts = list(sorts_of(content, plan))
+            if any(as_text(sort.values.get(slot.field)) for sort in sorts):
+                continue
+            words = (
+                _("%(n)s명 모두에게 기본값 ‘%(default)s’이(가) 나갑니다. 속성 이름을 다시 확인해 주세요.")
+                if slot.default
+                else _("%(n)s명 모두에게 빈칸으로 나갑니다. 속성 이름을 다시 확인해 주세요.")
+            ) % {"n": f"{len(plan.chosen):,}", "default": slot.default}
+            if meant := _meant(plan, slot):
+                words += " " + _("‘%(name)s’에는 값이 있습니다.") % {"name": meant}
+            yield name, Note(_("‘%(name)s’ 값이 있는 사람이 없습니다") % {"name": slot.field}, words)
+
+
+def _meant(plan: Plan, slot: Slot) -> str:
+    """A property of another spelling that the first of these people have: Mixpanel's own begin with a dollar sign."""
+    if plan.kind == AudienceKind.CSV:
+        return ""
+    other = slot.field.removeprefix("$") if slot.field.startswith("$") else f"${slot.field}"
+    first = plan.chosen[:LOOKED_AT]
+    has_some = any(as_text(values.get(other)) for _id, values in values_of(plan.project_id, [other], first))
+    return other if has_some else ""
 
 
 def _lacks_fallback(content: Content) -> bool:

@@ -143,14 +143,18 @@ def sender_name(content: Content, listing: Listing) -> str:
     return content.sender
 
 
-def pieces(content: AlimtalkContent, rendered: Rendered) -> list[tuple[str, bool]]:
-    """The text of an 알림톡 in pieces, each with whether it is a value that was put in."""
+def pieces(content: AlimtalkContent, rendered: Rendered | None) -> list[tuple[str, bool]]:
+    """The text of an 알림톡 in pieces, each with whether it is a value that was put in; its bare template where there
+    is none yet."""
+    if not content.template_text:
+        return []
+    variables = rendered.variables if rendered else {}
     found = []
     for at, piece in enumerate(re.split(r"#\{([^{}]*)\}", content.template_text)):
         if at % 2 == 0:
             found.append((piece, False))
         else:
-            found.append((rendered.variables[piece], True) if piece in rendered.variables else (f"#{{{piece}}}", False))
+            found.append((variables[piece], True) if piece in variables else (f"#{{{piece}}}", False))
     return found
 
 
@@ -192,7 +196,7 @@ def phone(one: Shown, project_name: str, *, shows_fallback: bool) -> dict[str, A
         "letter": _letter(one, shows_fallback=shows_fallback),
         "sender_number": getattr(content, "sender", ""),
         "sender_initial": (one.sender if not one.sender.isdecimal() else project_name)[:1],
-        "kakao_pieces": pieces(content, rendered) if isinstance(content, AlimtalkContent) and rendered else (),
+        "kakao_pieces": pieces(content, rendered) if isinstance(content, AlimtalkContent) else [],
         "kakao_buttons": [button.name for button in buttons],
     }
 

@@ -129,6 +129,7 @@ def priced(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
 def _priced(campaign: Campaign, ready: Readiness, shown: Any) -> dict[str, Any]:
     """The price, and what stands on the button."""
     is_live = schedule.timing_of(campaign.timing).is_live
-    measured = measured_of(campaign, ready.plan, shown, [], ready.estimate)
+    too_long = [one for one in at_fields(campaign, ready.problems) if one.code == "too_long"]
+    measured = measured_of(campaign, ready.plan, shown, too_long, ready.estimate)
     words = _launch_words(ready.plan, measured, is_live=is_live)
     return {"measured": measured, "launch_words": words, "going": _going(ready.plan, measured), "is_live": is_live}

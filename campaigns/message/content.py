@@ -370,8 +370,12 @@ def content_of(channel: str, json: Any) -> Content:
 
 
 def is_written(content: Content) -> bool:
-    """Whether there is anything to say yet: an empty text isn't one without values."""
-    return bool((content.template_text if isinstance(content, AlimtalkContent) else content.text).strip())
+    """Whether there is anything to say yet: an empty text isn't one without values, nor is a template whose variables
+    have still to be filled in."""
+    if not isinstance(content, AlimtalkContent):
+        return bool(content.text.strip())
+    given = [content.variable(name) for name in content.template_variables]
+    return bool(content.template_text.strip()) and all(one and (one.text or one.default) for one in given)
 
 
 def is_ad(content: Content) -> bool:

@@ -91,11 +91,6 @@ class Template:
     parts: tuple[Part, ...]
 
     @property
-    def fields(self) -> frozenset[tuple[str, str]]:
-        """(category, field) of whatever it asks for."""
-        return frozenset((slot.category, slot.field) for slot in self.slots)
-
-    @property
     def slots(self) -> tuple[Slot, ...]:
         """Its places for values, in order."""
         return tuple(part for part in self.parts if isinstance(part, Slot))
@@ -358,6 +353,14 @@ def _is_zone(name: str) -> bool:
 
 
 # -- What a message asks for ------------------------------------------------------------------------------------------
+def slots_of(text: str) -> tuple[Slot, ...]:
+    """The places for values in a text; none in one that can't be read."""
+    try:
+        return parse(text).slots
+    except BadVariable:
+        return ()
+
+
 class Personalised(Protocol):
     """What has texts in the language: a content of `campaigns/message/check.py`."""
 
@@ -368,10 +371,4 @@ class Personalised(Protocol):
 def used_fields(content: Personalised) -> tuple[str, ...]:
     """Names of the properties (or columns) that a message asks for, sorted; these are what a recipient's values are
     frozen for. A text that can't be read asks for nothing: `check` refuses it."""
-    found: set[str] = set()
-    for _field, text in content.texts():
-        try:
-            found.update(name for _category, name in parse(text).fields)
-        except BadVariable:
-            continue
-    return tuple(sorted(found))
+    return tuple(sorted({slot.field for _field, text in content.texts() for slot in slots_of(text)}))

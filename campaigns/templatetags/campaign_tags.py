@@ -188,7 +188,7 @@ def measures_anew(context: template.Context) -> SafeString:
     """Everything that stands beside the editors, each sent to its place."""
     measured = context["measured"]
     places = (
-        ("counter", measured.editors, measured.counters),
+        ("counter", measured.counters, measured.counters),
         ("notes", [*measured.editors, *measured.variables], measured.notes),
         ("fill", measured.variables, measured.fills),
     )

@@ -83,6 +83,41 @@ def test_who_grows_beyond_an_sms_is_counted_and_shown(town: Any, sign_in: Any) -
         assert client.get(at(one, "people"), {"becomes": odd}).status_code == 404
 
 
+def test_what_is_refused_is_not_said_to_go_as_something_else(town: Any, sign_in: Any) -> None:
+    form = {"text.is_ad": "no", "text.text": '{{ user["name"] }}님 ' + "가" * 44}
+    one, client = town.made(**form), sign_in("marketer")
+    page = client.get(at(one, "review")).content.decode()
+    assert "90바이트까지 쓸 수 있습니다. 변수에 들어갈 값을 빼고도 91바이트입니다." in page
+    assert "LMS로 바뀝니다" not in measured(client, one)
+
+
+@pytest.mark.parametrize(
+    ("text", "title", "words"),
+    [
+        (
+            '{{ user["grade_name"] | default: "고객" }}님',
+            "‘grade_name’ 값이 있는 사람이 없습니다",
+            "8명 모두에게 기본값 ‘고객’이(가) 나갑니다. 속성 이름을 다시 확인해 주세요.",
+        ),
+        (
+            '{{ user["$grade"] }} 회원님',
+            "‘$grade’ 값이 있는 사람이 없습니다",
+            "8명 모두에게 빈칸으로 나갑니다. 속성 이름을 다시 확인해 주세요. ‘grade’에는 값이 있습니다.",
+        ),
+    ],
+)
+def test_a_value_that_nobody_has_is_likely_misspelt(town: Any, sign_in: Any, text: str, title: str, words: str) -> None:
+    client = sign_in("marketer")
+    one = town.made(timing="now", **{"text.is_ad": "no", "text.text": text})
+    page = measured(client, one)
+    assert title in page
+    assert words in page
+    page = client.get(at(one, "review")).content.decode()
+    assert title in page, "also at the last look before it goes"
+    page = measured(client, town.made(**{"text.is_ad": "no", "text.text": '{{ user["$name"] }}님'}))
+    assert "값이 있는 사람이 없습니다" not in page
+
+
 def test_who_gets_nothing_is_counted_with_the_reason(town: Any, sign_in: Any) -> None:
     one, client = town.made(**{"text.is_ad": "no", "text.text": '{{ user["nickname"] }}'}), sign_in("marketer")
     assert "8명은 받지 못합니다: 변수에 넣을 값 없음" in measured(client, one)
@@ -124,6 +159,15 @@ def test_a_variable_says_how_many_have_a_value(
     assert f'class="chip {chip}" title="{words}"' in fills[1]
     assert "0.0%" in fills[1]
     assert f"발송 대상 ({size})" in page
+
+
+def test_a_template_that_is_still_to_be_filled_in_is_shown_as_it_is(town: Any, sign_in: Any) -> None:
+    bare = SHIPPED | {"alimtalk.variables.0.text": "", "alimtalk.variables.1.text": ""}
+    page = sign_in("marketer").get(at(town.made(**bare))).content.decode()
+    phone = page.split('class="kakao__text"')[1].split("</div>")[0]
+    assert "#{고객명}" in phone
+    for words in ("명은 받지 못합니다", "이 사람에게는 보내지 않습니다", "예상 비용"):
+        assert words not in page, words
 
 
 # -- Price ------------------------------------------------------------------------------------------------------------

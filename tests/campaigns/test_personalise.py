@@ -136,7 +136,7 @@ def test_any_text_is_read_or_refused(text):
         assert 0 <= error.position <= len(text)
         return
     template.render({}, NOW)
-    assert all(category in ("user", "csv") for category, _name in template.fields)
+    assert all(slot.category in ("user", "csv") for slot in template.slots)
 
 
 @given(st.text().filter(lambda text: "{{" not in text and "{%" not in text))
@@ -158,7 +158,7 @@ def test_a_value_goes_in_as_it_is_and_is_never_read_again(name, default, value, 
     if name != "$phone_number":
         assert template.render({name: value}) == before + (given_value or default) + after
     assert template.render({}) == before + default + after
-    assert template.fields == {("user", name)}
+    assert {(slot.category, slot.field) for slot in template.slots} == {("user", name)}
 
 
 @given(st.text())

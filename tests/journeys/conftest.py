@@ -12,6 +12,8 @@ from tests import browser
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 PATIENCE_MS = 15_000
+WRONG = ("Content Security Policy", "htmx:oobErrorNoTarget", "htmx:targetError", "htmx:swapError")
+"""What a page may not say on the console: something was refused, or sent to a place that isn't there."""
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +37,7 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def browse(chromium: Any, live_server: Any, world: Any, sign_in: Any) -> Iterator[Callable[..., Any]]:
     """`browse("marketer", path)` opens a page as that person of the world. Fails at the end if a page had an error of
-    its own: an exception, or something that the content security policy refused."""
+    its own: an exception, something that the content security policy refused, an answer to a place that isn't there."""
     contexts: list[Any] = []
     wrong: list[str] = []
 
@@ -49,7 +51,7 @@ def browse(chromium: Any, live_server: Any, world: Any, sign_in: Any) -> Iterato
         context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
         page = context.new_page()
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on("console", lambda said: wrong.append(said.text) if any(one in said.text for one in WRONG) else None)
         page.goto(path)
         return page
 
