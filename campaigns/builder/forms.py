@@ -220,7 +220,7 @@ def _fallback(post: QueryDict, channel: str, refused: Refusals) -> dict[str, Any
             "kind": "lms" if post.get(f"{at}.kind") == "lms" else "sms",
             "text": _text(post, f"{at}.text", LONGEST_TEXT, refused, _("대체 문자 내용")),
             "subject": _text(post, f"{at}.subject", 400, refused, _("제목")),
-            "is_own": True,
+            "is_own": post.get(f"{at}.source") != "same",
         },
     }
 

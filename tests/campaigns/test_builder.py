@@ -1,6 +1,7 @@
 """캠페인 생성, part by part: whom it reaches, what it says, how it is shown."""
 
 import json
+import re
 from io import BytesIO
 from typing import Any
 
@@ -327,6 +328,18 @@ def test_the_phone_shows_an_alimtalk_and_what_goes_out_instead(town: Any, sign_i
     assert "<b>김서연</b>님, 환영합니다." in page
     other = client.get(at(one, "edit/preview"), {"as": "fallback"}).content.decode()
     assert "SMS · 10바이트" in other
+    assert re.search(r'fallback.source" value="own" checked', page)
+    one = town.made(**form | {"alimtalk.fallback.source": "same"})
+    page = client.get(at(one)).content.decode()
+    assert re.search(r'fallback.source" value="same" checked', page)
+    assert "환영합니다</textarea>" in page, "kept for a change of mind"
+    other = client.get(at(one, "edit/preview"), {"as": "fallback"}).content.decode()
+    assert "김서연님, 환영합니다." in other, "the same words"
+    assert "대체 문자 내용" not in problems_of(client.get(at(one, "review")).content.decode())
+
+
+def problems_of(page: str) -> str:
+    return page.split('id="problems"')[1].split("</div>\n")[0]
 
 
 def test_the_phone_shows_a_friendtalk_with_its_buttons(town: Any, sign_in: Any) -> None:

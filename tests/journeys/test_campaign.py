@@ -133,6 +133,7 @@ def test_an_alimtalk_reaches_the_phone_with_each_variable_filled_in(town: Any, b
     expect(page.locator("#preview .kakao__text")).to_contain_text("▶ 상품: 겨울 제철 박스")
     page.get_by_text("실패 시 대체 문자 메시지", exact=True).click()
     page.get_by_label("발신 번호").select_option("15881234")
+    page.get_by_text("따로 쓰기", exact=True).click()
     page.get_by_label("대체 문자 내용").fill("[하루식탁] 주문해 주셔서 감사합니다")
     page.get_by_role("link", name="대체 문자").click()
     expect(page.locator("#preview .sms")).to_contain_text("주문해 주셔서 감사합니다")
