@@ -265,8 +265,13 @@ def _notes(worst: Worst, people: str, *, grows: bool, prefix: str) -> Iterator[N
     if lms:
         over = worst.longest_bytes - limits.SMS_BYTES
         text = _("가장 긴 수신자는 %(longest)s바이트입니다. 본문을 %(over)s바이트 줄이면 모두 SMS로 보낼 수 있습니다.")
+        title = (
+            ngettext("대체 문자가 %(n)s명에게는 LMS로 나갑니다", "대체 문자가 %(n)s명에게는 LMS로 나갑니다", lms)
+            if prefix
+            else ngettext("%(n)s명이 LMS로 바뀝니다", "%(n)s명이 LMS로 바뀝니다", lms)
+        )
         yield Note(
-            ngettext("%(n)s명이 LMS로 바뀝니다", "%(n)s명이 LMS로 바뀝니다", lms) % {"n": f"{lms:,}"},
+            title % {"n": f"{lms:,}"},
             text % {"longest": f"{worst.longest_bytes:,}", "over": f"{over:,}"},
             people=f"{people}?{urlencode({'becomes': f'{prefix}{Kind.LMS.value}'})}",
         )

@@ -12,8 +12,8 @@ from tests import browser
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 PATIENCE_MS = 15_000
-WRONG = ("Content Security Policy", "htmx:oobErrorNoTarget", "htmx:targetError", "htmx:swapError")
-"""What a page may not say on the console: something was refused, or sent to a place that isn't there."""
+WRONG = ("Content Security Policy", "htmx:targetError", "htmx:swapError")
+"""What a page may not say on the console: something was refused, or has no place to go."""
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def browse(chromium: Any, live_server: Any, world: Any, sign_in: Any) -> Iterator[Callable[..., Any]]:
     """`browse("marketer", path)` opens a page as that person of the world. Fails at the end if a page had an error of
-    its own: an exception, something that the content security policy refused, an answer to a place that isn't there."""
+    its own: an exception, something that the content security policy refused, an answer that has no place."""
     contexts: list[Any] = []
     wrong: list[str] = []
 
