@@ -201,7 +201,7 @@ def test_a_long_history_is_paged_both_ways_from_any_day(
 def test_a_draft_opens_where_it_is_written_and_for_a_viewer_as_a_page(world: Any, sign_in: Any) -> None:
     draft = sending.campaign(world.project, CampaignState.DRAFT)
     assert sign_in("marketer").get(address_of(draft)).headers["Location"].endswith("/edit")
-    assert "보낼 메시지" in page(sign_in("viewer"), draft)
+    assert 'id="h-message">메시지' in page(sign_in("viewer"), draft)
 
 
 def test_one_that_waits_for_its_day_says_whom_it_would_reach_now(world: Any, sign_in: Any) -> None:
@@ -214,7 +214,7 @@ def test_one_that_waits_for_its_day_says_whom_it_would_reach_now(world: Any, sig
     client = sign_in("viewer")
     html = page(client, campaign)
     assert "다음 발송" in html
-    assert "보낼 메시지" in html
+    assert 'id="h-message">메시지' in html
     assert f'hx-get="{address_of(campaign, "planned")}"' in html
     html = client.get(address_of(campaign, "planned"), headers=HTMX).content.decode()
     assert "7명" in html
