@@ -1,5 +1,6 @@
 """Pages that belong to no app: home, health, the error pages, and what every page is given."""
 
+import functools
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from kombu import Connection as BrokerConnection
 
 from notifly_console.lib.visitors import page_of
 from notifly_console.tasks import HEARTBEAT
-from notifly_console.tenancy.access import memberships_of
+from notifly_console.tenancy.access import Access, last_access, memberships_of
 from notifly_console.tenancy.models import Member
 
 log = structlog.get_logger(__name__)
@@ -31,11 +32,9 @@ HEARTBEAT_IS_OLD = timedelta(minutes=3)
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The only project's cohorts, or the choice of projects."""
-    projects = list(Member.objects.filter(user=request.user.pk).values_list("project_id", flat=True)[:2])
-    if len(projects) == 1:
-        return redirect("cohorts:list", project_id=projects[0])
-    return redirect("tenancy:projects")
+    """The cohorts of the project in which one was last, or of the only one; else the choice of projects."""
+    access = last_access(request)
+    return redirect("cohorts:list", access.project.id) if access else redirect("tenancy:projects")
 
 
 @login_not_required
@@ -163,8 +162,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def page_context(request: HttpRequest) -> dict[str, Any]:
-    """For every template: the access to the current project, and the person's projects (asked for only if shown)."""
+    """For every template: the access to the current project; that of the page's frame, which on a page of no project is
+    the last one's; and the person's projects. (What takes asking is asked for only if it is shown.)"""
     user = getattr(request, "user", None)
+    access: Access | None = getattr(request, "access", None)
 
     def projects() -> list[Member]:
         found: list[Member] | None = getattr(request, "memberships", None)
@@ -172,8 +173,13 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
             found = memberships_of(user) if user is not None else []
         return found
 
+    @functools.cache
+    def frame() -> Access | None:
+        return access or (last_access(request) if user is not None else None)
+
     return {
-        "access": getattr(request, "access", None),
+        "access": access,
+        "frame_access": frame,
         "my_projects": projects,
         "time_zone": settings.TIME_ZONE,
     }

@@ -77,7 +77,10 @@ class Part:
 
     @property
     def percent(self) -> str:
-        return f"{100 * self.count / self.of:.1f}%" if self.of else "–"
+        if not self.of:
+            return "–"
+        share = 100 * self.count / self.of
+        return f"{share:.1f}%" if share >= 0.05 or not share else "<0.1%"  # A few are not none.
 
 
 def parts_of(counted: Tally, unknown: "Unknown") -> list[Part]:

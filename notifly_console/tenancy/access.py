@@ -13,6 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.db.models import BigAutoField, Model, QuerySet, UUIDField
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -170,7 +171,9 @@ def project_view(right: Right) -> Callable[[View[P]], Callable[..., HttpResponse
                 return _to_second_factor(request)
             access.require(right)
             with timezone.override(access.project.zone):
-                return view(request, access, *args, **kwargs)
+                response = view(request, access, *args, **kwargs)
+            _remember(request, response, access.project)
+            return response
 
         inner.right = right  # type: ignore[attr-defined]
         return inner
@@ -205,6 +208,27 @@ _MEMBERSHIPS = Compiled(
         .order_by("project__name", "pk")[:PROJECTS_OFFERED]
     )
 )
+
+
+LAST_PROJECT = "console_project"
+"""The cookie with the project in which somebody was last."""
+
+
+def _remember(request: HttpRequest, response: HttpResponseBase, project: Project) -> None:
+    """A cookie, since reading a page writes nothing to the database."""
+    if request.COOKIES.get(LAST_PROJECT) != project.hex:
+        response.set_cookie(
+            LAST_PROJECT, project.hex, max_age=365 * 86400, httponly=True, samesite="Lax", secure=settings.HTTPS
+        )
+
+
+def last_access(request: Any) -> Access | None:
+    """The access to the project in which the person was last, or to their only one: where a page that belongs to no
+    project leads back to."""
+    memberships = memberships_of(request.user)
+    last = [one for one in memberships if one.project.hex == request.COOKIES.get(LAST_PROJECT)]
+    member = next(iter(last or (memberships if len(memberships) == 1 else [])), None)
+    return Access(project=member.project, user=request.user, role=Role(member.role)) if member else None
 
 
 def needs_second_factor(access: Access) -> bool:

@@ -27,6 +27,7 @@ def projects(request: Any) -> HttpResponse:
         "members": _memberships(request.user),
         "may_create": members.may_create_projects(request.user),
         "nav": "projects",
+        "frame_access": None,
     }
     return render(request, "tenancy/projects.html", context)
 
@@ -41,7 +42,8 @@ def new_project(request: Any) -> HttpResponse:
         project = members.create_project(request.user, form.cleaned_data["name"], request)
         return redirect("cohorts:list", project.id)
     status = 422 if request.method == "POST" else 200
-    return render(request, "tenancy/new_project.html", {"form": form, "nav": "projects"}, status=status)
+    context = {"form": form, "nav": "projects", "frame_access": None}
+    return render(request, "tenancy/new_project.html", context, status=status)
 
 
 @require_safe

@@ -51,6 +51,21 @@ def test_a_project_beyond_those_offered_is_there_all_the_same(world: Any, sign_i
     assert client.get(f"/projects/{world.other_project.hex}/members/").status_code == 404
 
 
+def test_a_page_of_no_project_leads_back_to_where_one_was(world: Any, sign_in: Any) -> None:
+    assert chooser_of(sign_in("viewer"), "/me/")[0] == "하루식탁", "the only one"
+    other = join(world, "viewer", "둘째")
+    client = sign_in("viewer")
+    assert chooser_of(client, "/me/")[0] == "프로젝트 선택", "nobody knows yet which"
+    assert client.get("/").headers["Location"] == "/projects/"
+    client.get(f"/projects/{other.hex}/members/")
+    assert chooser_of(client, "/me/")[0] == "둘째"
+    assert f"/projects/{other.hex}/cohorts/" in client.get("/me/").content.decode()
+    assert client.get("/").headers["Location"] == f"/projects/{other.hex}/cohorts/"
+    assert chooser_of(client, "/projects/")[0] == "프로젝트 선택"
+    Member.objects.filter(user=world.people["viewer"], project=other).delete()
+    assert chooser_of(client, "/me/")[0] == "하루식탁", "a cookie opens nothing"
+
+
 def test_a_person_who_was_just_removed_is_out(world: Any, sign_in: Any) -> None:
     client = sign_in("viewer")
     url = f"/projects/{world.project.hex}/members/"
