@@ -1,19 +1,18 @@
 """The versions of a cohort: all of them, the difference of two, and undoing the last one."""
 
 from typing import Any
-from urllib.parse import quote
 
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from cohorts import membership
 from cohorts.models import Cohort
 from cohorts.pages import detail
-from cohorts.pages.export import lines
+from cohorts.pages.export import download
 from cohorts.pages.forms import CompareForm, DifferenceExportForm, UndoForm
 from cohorts.pages.views import HtmxRequest, after_act, offset_of
 from cohorts.versions import compare, retain
@@ -81,7 +80,16 @@ def _difference_answer(request: HtmxRequest, one: Cohort, found: compare.Differe
     }
     pages = detail.people_at(one, asked)
     parts = [(name, compare.SETS[name], pages[name]) for name in compare.SETS if name in pages]
-    context = {"nav": "cohorts", "cohort": one, "difference": found, "parts": parts, **more}
+    place = [one.project_id, one.source_id, found.older.number, found.newer.number]
+    context = {
+        "nav": "cohorts",
+        "cohort": one,
+        "difference": found,
+        "parts": parts,
+        "export_sets": [(name, label, page.total) for name, label, page in parts],
+        "export_to": reverse("cohorts:difference_export", args=place),
+        **more,
+    }
     is_dialog = request.htmx and request.htmx.target == "dialogs"
     return render(
         request,
@@ -114,7 +122,7 @@ def difference_people(
 @require_POST
 @project_view(Right.EXPORT)
 def difference_export(request: HtmxRequest, access: Access, source_id: int, older: int, newer: int) -> HttpResponseBase:
-    """One of the differing sets as CSV, once a reason is given; recorded before the first byte leaves."""
+    """One of the differing sets as CSV, once a reason is given."""
     one = access.fetch(Cohort, source_id=source_id)
     found = _difference(one, older, newer)
     form = DifferenceExportForm(request.POST, sets=list(found.sets))
@@ -122,25 +130,9 @@ def difference_export(request: HtmxRequest, access: Access, source_id: int, olde
         answer = _difference_answer(request, one, found, export_form=form)
         answer.status_code = 422
         return answer
-    what = form.cleaned_data["what"]
-    whole = access.may(Right.SEE_CONTACTS)
-    record(
-        Action.PROFILES_EXPORTED,
-        project_id=access.project.id,
-        actor=access.user,
-        request=request,
-        target=one.screen_id,
-        what=what,
-        version=f"{older}-{newer}",
-        people=found.counts[what],
-        whole_contacts=whole,
-        reason=form.cleaned_data["reason"],
-    )
-    rows = lines(one.project_id, found.sets[what], whole_contacts=whole)
-    response = StreamingHttpResponse(rows, content_type="text/csv; charset=utf-8")
-    name = f"{one.screen_id}_v{older}-v{newer}_{what}_{timezone.localdate():%Y%m%d}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{quote(name)}"'
-    return response
+    what, reason = form.cleaned_data["what"], form.cleaned_data["reason"]
+    version = f"{older}-{newer}"
+    return download(request, access, one, found.sets[what], what=what, version=version, reason=reason)
 
 
 @require_POST

@@ -1,11 +1,11 @@
 """유저 코호트 관리 and 코호트 상세 정보. Each address answers htmx with its fragment and everybody else with a page."""
 
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +18,7 @@ from cohorts import membership
 from cohorts.membership import loaded
 from cohorts.models import Cohort, Snapshot
 from cohorts.pages import detail, push_queries
-from cohorts.pages.export import lines
+from cohorts.pages.export import download
 from cohorts.pages.forms import DecisionForm, ExportForm, FindForm
 from cohorts.pages.plan_forms import RhythmForm
 from cohorts.pages.queries import ListQuery, Live, cohort_page, live_of, rows_of
@@ -228,6 +228,7 @@ def _cohort_context(access: Access, one: Cohort, offsets: dict[str, int]) -> dic
         "versions": listed,
         "choices": [line.version for line in listed],
         "export_sets": _export_sets(current) if current else [],
+        "export_to": reverse("cohorts:export", args=[access.project.id, one.source_id]),
         "push": push,
         "only_pushed": push is not None and connect.row_of(access.project) is None,
         "drift": push_queries.last_drift(one),
@@ -397,7 +398,7 @@ def _decide(request: HtmxRequest, access: Access, source_id: int, *, accepts: bo
 @require_POST
 @project_view(Right.EXPORT)
 def export(request: HtmxRequest, access: Access, source_id: int) -> HttpResponseBase:
-    """People as CSV, once a reason is given; recorded with their number before the first byte leaves."""
+    """People as CSV, once a reason is given."""
     one = _fetch(access, source_id)
     form = ExportForm(request.POST)
     snapshot = _version(one.current_id)
@@ -405,24 +406,6 @@ def export(request: HtmxRequest, access: Access, source_id: int) -> HttpResponse
         answer = cohort_answer(request, access, one, {}, export_form=form)
         answer.status_code = 422
         return answer
-    what = form.cleaned_data["what"]
-    whole = access.may(Right.SEE_CONTACTS)
-    record(
-        Action.PROFILES_EXPORTED,
-        project_id=access.project.id,
-        actor=access.user,
-        request=request,
-        target=one.screen_id,
-        what=what,
-        version=snapshot.number,
-        people=detail.export_sets(snapshot)[what],
-        whole_contacts=whole,
-        reason=form.cleaned_data["reason"],
-    )
-    response = StreamingHttpResponse(
-        lines(one.project_id, loaded(getattr(snapshot, what)), whole_contacts=whole),
-        content_type="text/csv; charset=utf-8",
-    )
-    name = f"{one.screen_id}_v{snapshot.number}_{what}_{timezone.localdate():%Y%m%d}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{quote(name)}"'
-    return response
+    what, reason = form.cleaned_data["what"], form.cleaned_data["reason"]
+    people = loaded(getattr(snapshot, what))
+    return download(request, access, one, people, what=what, version=snapshot.number, reason=reason)
