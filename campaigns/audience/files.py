@@ -140,6 +140,11 @@ def _delimiter(text: io.TextIOWrapper) -> str:
 
 
 # -- Columns ----------------------------------------------------------------------------------------------------------
+_CALLED_PHONE = {
+    "phone", "phonenumber", "mobile", "mobilephone", "mobilenumber", "cellphone",
+    "전화번호", "휴대폰", "휴대폰번호", "휴대전화", "휴대전화번호", "핸드폰", "핸드폰번호", "연락처", "수신번호",
+}  # fmt: skip
+"""What a column with numbers is plainly called."""
 _SOUNDS_LIKE_PHONE = re.compile(r"phone|mobile|cell|\btel|\bhp\b|전화|휴대|핸드폰|연락처|번호", re.IGNORECASE)
 _MANY_DIGITS = re.compile(r"[0-9](?:\D?[0-9]){4}").search
 
@@ -160,10 +165,14 @@ def column_names(cells: Sequence[str]) -> list[str]:
 
 
 def phone_place(names: Sequence[str], wanted: str, rows: Iterator[list[str]]) -> int:
-    """Which column holds the numbers. Raises BadFile, with the names of those that might be meant."""
+    """Which column holds the numbers: the one that is called so, or, where nobody has named another one, the only one
+    that is plainly called a phone's. Raises BadFile, with the names of those that might be meant."""
     plain = [_plain(name) for name in names]
     if names and _plain(wanted) in plain:
         return plain.index(_plain(wanted))
+    called = [place for place, name in enumerate(plain) if name in _CALLED_PHONE]
+    if wanted == PHONE_COLUMN and len(called) == 1:
+        return called[0]
     sample = list(islice(rows, 50))
     filled = [sum(len(row) > place and phone.normalise(row[place]).e164 is not None for row in sample)
               for place in range(len(names))]  # fmt: skip

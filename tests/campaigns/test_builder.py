@@ -148,7 +148,7 @@ def test_a_file_becomes_the_audience_with_a_reason_for_each_row(town: Any, sign_
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
-        ("휴대폰,이름\n010-2222-3333,김서연\n", "혹시 이 열인가요? 휴대폰"),
+        ("HP,이름\n010-2222-3333,김서연\n", "혹시 이 열인가요? HP"),
         ("", "파일에 내용이 없습니다"),
         ("PK\x03\x04", "엑셀 통합 문서입니다"),
     ],

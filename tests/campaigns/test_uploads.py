@@ -53,9 +53,11 @@ GOOD = "phone_number,이름\r\n010-2222-0000,김하나\r\n01022220001,이둘\r\n
         GOOD.rstrip().encode(),
         GOOD.replace("phone_number", " Phone Number ").encode(),
         GOOD.replace("이름", '"이름"').encode(),
+        GOOD.replace("phone_number", "전화번호").encode("cp949"),
+        GOOD.replace("phone_number", "휴대폰 번호").encode(),
     ],
     ids=["utf-8", "bom", "cp949", "utf-16", "utf-16 tabs", "semicolons", "tabs", "sep=", "lf", "cr", "no end",
-         "spelling", "quoted"],
+         "spelling", "quoted", "전화번호", "휴대폰 번호"],
 )  # fmt: skip
 @pytest.mark.django_db
 def test_what_spreadsheets_write_is_read(data: bytes) -> None:
@@ -96,7 +98,7 @@ def test_what_spreadsheets_write_is_read(data: bytes) -> None:
         (b'phone_number,name\n01022220000,"a"b\n', "quotes"),
         (b'phone_number,name\n01022220000,"' + b"x\n" * 100_000, "long_cell"),
         (b"name,plan\nx,y\n", "no_phone_column"),
-        ("이름,전화번호\nx,01022220000\n".encode("cp949"), "near_phone_column"),
+        ("휴대폰,전화번호\n01022220001,01022220000\n".encode("cp949"), "near_phone_column"),
         (b"name,HP\nx,01022220000\n", "near_phone_column"),
         (b"name,contact\nx,01022220000\nx,01022220001\n", "near_phone_column"),
         (b"name,phone_nubmer\nx,y\n", "near_phone_column"),
