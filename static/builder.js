@@ -136,11 +136,15 @@
   });
 
   // ── Problems: a field whose place for them is filled is invalid ────────────────────────────────────────────────────
-  // Each answer to a save brings all that there are.
+  // Each answer to a save brings all that there are, but for those of a file: it is looked at only when it is chosen.
   document.addEventListener("htmx:beforeSwap", (event) => {
     const asked = event.detail.requestConfig;
     if (!asked || asked.verb !== "post" || !form() || !form().contains(asked.elt) || event.detail.xhr.status === 409) return;
-    document.querySelectorAll(".field__errors").forEach((place) => place.replaceChildren());
+    document.querySelectorAll(".field__errors").forEach((place) => {
+      const field = $(place.id.replace("error-", "f-"));
+      const isOfFile = field && field.type === "file" && field.files.length;
+      if (!isOfFile || field === asked.elt) place.replaceChildren();
+    });
   });
   document.addEventListener("htmx:afterSettle", () => {
     document.querySelectorAll(".field__errors").forEach((place) => {

@@ -290,6 +290,24 @@ def test_what_is_missing_is_said_with_links_to_the_fields(browse: Any, new: str)
     expect(summary.get_by_role("link", name="캠페인 이름")).to_have_count(0)
 
 
+def test_what_is_wrong_with_a_file_is_said_until_another_is_chosen(browse: Any, new: str) -> None:
+    page = browse("marketer", new)
+    choose(page, "문자")
+    page.locator("label", has=page.locator("#audience-csv")).click()
+    choose_file = page.get_by_label("파일 올리기", exact=True).set_input_files
+    bad = {"name": "bad.csv", "mimeType": "text/csv", "buffer": b"name,score\nKim,1\n"}
+    choose_file(bad)
+    wrong = page.locator("#error-upload").get_by_text("전화번호 열이 없습니다.")
+    expect(wrong).to_be_visible()
+    with page.expect_response(lambda answer: answer.request.method == "POST" and answer.status == 200):
+        page.get_by_label("캠페인 이름").fill("파일로")
+    saved(page)
+    expect(wrong).to_be_visible()
+    choose_file({**bad, "buffer": "전화번호\n010-2222-3333\n".encode()})
+    expect(page.get_by_text("쓸 수 있는 행 1개")).to_be_visible()
+    expect(wrong).to_have_count(0)
+
+
 def test_the_whole_way_to_the_review_without_scripts(browse: Any, new: str) -> None:
     page = browse("marketer", new, java_script_enabled=False)
     page.get_by_label("캠페인 이름").fill("스크립트 없이")
