@@ -182,4 +182,5 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
         "frame_access": frame,
         "my_projects": projects,
         "time_zone": settings.TIME_ZONE,
+        "has_mail": settings.HAS_MAIL,
     }

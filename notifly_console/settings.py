@@ -285,8 +285,10 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "notifly_console.pages.csrf_failure"
 
-EMAIL_CONFIG = env.email_url_config(optional("EMAIL_URL") or "consolemail://")
-vars().update(EMAIL_CONFIG)
+# Without a mail server nothing is mailed, and pages say so. (What is printed instead ends up in a log, links that open
+# an account among it.)
+HAS_MAIL = bool(optional("EMAIL_URL"))
+vars().update(env.email_url_config(optional("EMAIL_URL") or "dummymail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Notifly Console <console@localhost>")
 
 # -- Headers ----------------------------------------------------------------------------------------------------------

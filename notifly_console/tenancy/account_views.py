@@ -16,6 +16,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.forms import ResetPasswordForm as AllauthResetPasswordForm
 from allauth.core.internal.httpkit import authenticated_user
 from allauth.mfa.base import views as factors
+from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -77,6 +78,8 @@ class PasswordResetView(account.PasswordResetView):
     form_class = ResetPasswordForm
 
     def form_valid(self, form: Any) -> HttpResponse:
+        if not settings.HAS_MAIL:
+            return self.render_to_response(self.get_context_data(form=form), status=422)  # type: ignore[no-any-return]
         try:
             return super().form_valid(form)  # type: ignore[no-any-return]
         except (SMTPException, OSError) as error:

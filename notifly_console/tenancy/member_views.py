@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 from allauth.mfa.models import Authenticator
+from django.conf import settings
 from django.contrib import messages
 from django.core.mail import send_mail
 from django.db.models import Case, Exists, IntegerField, OuterRef, QuerySet, Value, When
@@ -173,7 +174,8 @@ def _member_page(request: HttpRequest, access: Access, member_id: int, error: st
 
 def _invited_page(request: HttpRequest, access: Access, invitation: Invitation, token: str) -> HttpResponse:
     link = request.build_absolute_uri(reverse("tenancy:join", args=[token]))
-    context = {"invitation": invitation, "link": link, "is_mailed": _mail(access, invitation, link), "nav": "members"}
+    is_mailed = settings.HAS_MAIL and _mail(access, invitation, link)
+    context = {"invitation": invitation, "link": link, "is_mailed": is_mailed, "nav": "members"}
     return render(request, "tenancy/invited.html", context, status=201)
 
 

@@ -151,6 +151,28 @@ def test_an_admin_cant_change_an_invitation_to_be_owner(world: Any, sign_in: Any
     assert Invitation.objects.get().withdrawn_at is None
 
 
+def test_where_no_mail_server_is_set_nothing_is_said_to_be_mailed(world: Any, sign_in: Any, settings: Any) -> None:
+    settings.HAS_MAIL = False
+    client = sign_in("admin")
+    page = client.get(f"/projects/{world.project.hex}/members/invite/").content.decode()
+    assert "직접 전달해 주십시오" in page
+    assert "메일로 보내고" not in page
+    response = invite(client, world)
+    assert response.status_code == 201
+    assert "메일 서버가 설정되지 않아 메일을 보내지 않았습니다" in response.content.decode()
+    assert link_in(response)
+    assert not mail.outbox
+    for answer in (Client().get("/accounts/password/reset/"), reset(world.people["viewer"].email)):
+        page = answer.content.decode()
+        assert "메일 서버가 설정되지 않아 링크를 보낼 수 없습니다" in page
+        assert "manage.py changepassword" in page
+    assert not mail.outbox
+
+
+def reset(email: str) -> Any:
+    return Client().post("/accounts/password/reset/", {"email": email})
+
+
 def test_without_a_mail_server_the_link_is_still_there(world: Any, sign_in: Any, settings: Any) -> None:
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
