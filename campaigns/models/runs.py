@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.campaigns import Campaign
@@ -37,6 +38,9 @@ class Run(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="runs")
     number = models.PositiveIntegerField()
+    """Where it stands among all of the campaign's runs, tests included: its address."""
+    ordinal = models.PositiveIntegerField(null=True)
+    """Which of the campaign's sendings it is, from 1; null for a test, which is none of them."""
     kind = models.CharField(max_length=8, choices=RunKind.choices, default=RunKind.REGULAR)
     due_at = models.DateTimeField()
     """The moment that the clock or a person meant; one run for each."""
@@ -98,6 +102,7 @@ class Run(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once"),
+            models.UniqueConstraint(fields=["campaign", "ordinal"], name="run_ordinal_once"),
             models.UniqueConstraint(
                 fields=["campaign", "due_at"], condition=Q(kind="regular"), name="run_once_for_each_moment"
             ),
@@ -124,6 +129,18 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign_id}.{self.number}"
+
+    @property
+    def which(self) -> int:
+        """Its ordinal; of a test its number."""
+        return self.ordinal or self.number
+
+    @property
+    def title(self) -> str:
+        """What people call it: 3회차, or 테스트."""
+        if self.kind == RunKind.TEST:
+            return str(RunKind.TEST.label)
+        return gettext("%(number)s회차") % {"number": self.which}
 
 
 class LeftOut(models.Model):

@@ -39,7 +39,7 @@ def steps_of(one: Recipient) -> list[Stepped]:
 def _frozen(one: Recipient) -> Stepped:
     run = one.run
     event = CampaignEvent.objects.filter(run=run, what__in=["frozen", "retried", "tested"]).order_by("pk").first()
-    more = _("%(number)s회차") % {"number": run.number}
+    more = run.title
     if run.snapshot_number:
         more += " · " + _("코호트 버전 %(version)s") % {"version": run.snapshot_number}
     words = {

@@ -103,7 +103,7 @@ def search(request: Any, access: Access, campaign_id: UUID, run_number: int) -> 
             request=request,
             target=campaign.name,
             campaign=campaign.pk.hex,
-            run=run.number,
+            run=run.which,
             by=found.kinds,
             found=len(found.rows),
         )
@@ -139,7 +139,7 @@ def reveal(request: Any, access: Access, campaign_id: UUID, run_number: int, rec
         request=request,
         target=str(one.profile_id or ""),
         campaign=campaign.pk.hex,
-        run=run.number,
+        run=run.which,
         recipient=one.pk,
         whole_contacts=True,
     )
@@ -185,7 +185,7 @@ def export_run(request: Any, access: Access, campaign_id: UUID, run_number: int)
         request=request,
         target=campaign.name,
         campaign=campaign.pk.hex,
-        run=run.number,
+        run=run.which,
         who=who,
         people=export.size_of(tally.tally_of(run), who),
         whole_contacts=whole,
@@ -193,6 +193,6 @@ def export_run(request: Any, access: Access, campaign_id: UUID, run_number: int)
     )
     lines = export.lines(run, who, whole_contacts=whole)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    name = f"campaign_{campaign.pk.hex[:8]}_run{run.number}_{who}_{timezone.localdate():%Y%m%d}.csv"
+    name = f"campaign_{campaign.pk.hex[:8]}_run{run.which}_{who}_{timezone.localdate():%Y%m%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{quote(name)}"'
     return response

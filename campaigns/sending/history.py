@@ -101,7 +101,7 @@ def note(campaign: Campaign, what: str, *, run: Run | None = None, by: str = "",
     if what not in WORDS:
         raise LookupError(f"There are no words for {what!r}.")
     if run is not None:
-        details.setdefault("number", run.number)
+        details.setdefault("number", run.which)
     return CampaignEvent.objects.create(campaign=campaign, run=run, what=what, by=by[:254], details=details)
 
 

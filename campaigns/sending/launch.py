@@ -169,11 +169,12 @@ def _begin(campaign: Campaign, by: Any, now: datetime) -> None:
 def make_run(campaign: Campaign, due_at: datetime, *, by: str = "", **fields: Any) -> Run:
     """A run of the campaign as it is saved now, and a worker on it. Raises IntegrityError where there is one for that
     moment already. To be called in a transaction that holds the campaign's row."""
-    last = Run.objects.filter(campaign=campaign).aggregate(last=Max("number"))["last"] or 0
+    last = Run.objects.filter(campaign=campaign).aggregate(number=Max("number"), ordinal=Max("ordinal"))
     run = Run.objects.create(
         project_id=campaign.project_id,
         campaign=campaign,
-        number=last + 1,
+        number=(last["number"] or 0) + 1,
+        ordinal=None if fields.get("kind") == RunKind.TEST else (last["ordinal"] or 0) + 1,
         due_at=due_at,
         channel=campaign.channel,
         message=campaign.message,
@@ -365,7 +366,7 @@ def _tell(
     details = {name: value for name, value in details.items() if value is not None}
     history.note(campaign, what, run=run, by=_who(by), **details)
     if run is not None:
-        details["run"] = run.number
+        details["run"] = run.which
     record(
         action,
         project_id=campaign.project_id,

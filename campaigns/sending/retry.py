@@ -48,7 +48,7 @@ def retry_failures(run: Run, *, by: Any, request: HttpRequest | None = None) -> 
             raise CannotLaunch([Problem("run", "nobody", _("다시 보낼 수 있는 일시적 실패가 없습니다."))])
         same = {"channel": run.channel, "message": run.message, "unit_prices": run.unit_prices}
         Run.objects.filter(pk=made.pk).update(size=size, **same)
-        history.note(campaign, "retried", run=made, by=getattr(by, "email", ""), size=size, of=run.number)
+        history.note(campaign, "retried", run=made, by=getattr(by, "email", ""), size=size, of=run.which)
         record(
             Action.RUN_RETRIED,
             project_id=run.project_id,
@@ -56,7 +56,7 @@ def retry_failures(run: Run, *, by: Any, request: HttpRequest | None = None) -> 
             request=request,
             target=campaign.name,
             campaign=campaign.pk.hex,
-            run=run.number,
+            run=run.which,
             size=size,
         )
     made.refresh_from_db()

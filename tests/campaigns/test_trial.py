@@ -1,6 +1,9 @@
 """테스트 발송하기: the message as somebody real would get it, to a few numbers of one's own."""
 
+import re
+
 import pytest
+from django.utils import timezone
 
 from campaigns.models import (
     Campaign,
@@ -14,7 +17,7 @@ from campaigns.models import (
     RunKind,
     RunState,
 )
-from campaigns.sending import freeze, trial
+from campaigns.sending import freeze, history, launch, trial
 from campaigns.sending.launch import CannotLaunch
 from integrations.messaging import Channel, Stopped
 from notifly_console.audit.actions import Action
@@ -162,3 +165,14 @@ def test_a_test_goes_out_while_the_campaign_is_paused_or_sends(world, by, accoun
         campaign.refresh_from_db()
         assert campaign.state == state
     assert len(account.ledger) == 2
+
+
+def test_the_first_sending_is_the_first_however_often_it_was_tried(draft, by, account, world, sign_in):
+    tests = [sent(draft, by) for _ in range(2)]
+    first = launch.make_run(draft, timezone.now(), by="marketer@harutable.example")
+    event = history.note(draft, "done", run=first)
+    assert [one.title for one in (*tests, first)] == ["테스트", "테스트", "1회차"]
+    assert history.words_of(event) == "1회차를 모두 넘겼습니다"
+    assert launch.make_run(draft, factories.hours_ago(1)).title == "2회차"
+    html = sign_in("viewer").get(f"/projects/{world.project.hex}/campaigns/{draft.id.hex}/runs").content.decode()
+    assert re.findall(r'id="run-\d+"[^>]*>([^<]*)</a>', html) == ["2회차", "1회차", "테스트", "테스트"]
