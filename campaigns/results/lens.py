@@ -1,14 +1,16 @@
 """One person through everything that they were sent; and which campaigns are aimed at a cohort or a user group."""
 
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from typing import Any
 
 from django.db.models import Case, IntegerField, Q, Value, When
 
-from campaigns.models import Campaign, OptOut, Recipient
+from campaigns.models import Campaign, CampaignState, OptOut, Recipient
 from campaigns.results.find import RecipientRow, row_of
 from campaigns.results.queries import STATE_COLOURS
+from campaigns.sending.schedule import timing_of
 from cohorts.groups.conditions import definition_of
 from cohorts.models import Cohort, GroupNesting, Profile, UserGroup
 from notifly_console.tenancy.access import Access
@@ -62,6 +64,18 @@ class User:
         colours: dict[Any, str] = dict(STATE_COLOURS)
         return colours.get(self.campaign.state, "")
 
+    @property
+    def is_live(self) -> bool:
+        """Whether it goes to each who comes in."""
+        return timing_of(self.campaign.timing).is_live
+
+    @property
+    def last_day(self) -> date | None:
+        """Of one that goes to each who comes in, and isn't over yet: until when."""
+        timing = timing_of(self.campaign.timing)
+        goes_on = self.campaign.state in (CampaignState.ACTIVE, CampaignState.INACTIVE)
+        return timing.end if timing.is_live and goes_on and not timing.is_endless else None
+
 
 def using_cohort(access: Access, cohort: Cohort) -> tuple[list[User], int]:
     """Campaigns that are aimed at the cohort, itself or by a group, those that go out first; and how many there are."""
@@ -79,6 +93,8 @@ def _using(access: Access, itself: Q, groups: list[Any]) -> tuple[list[User], in
     # A group may ask about others, which ask about none themselves.
     outer = GroupNesting.objects.filter(inner__in=groups).values_list("outer", flat=True) if groups else []
     found = access.all(Campaign).filter(itself | Q(group__in=[*groups, *outer])).select_related("group")
-    shown = found.only("name", "state", "project_id", "cohort_id", "group__name").order_by(RANK, "-created_at", "-pk")
+    shown = found.only("name", "state", "timing", "project_id", "cohort_id", "group__name").order_by(
+        RANK, "-created_at", "-pk"
+    )
     users = [User(one, one.group.name if one.group else "") for one in islice(shown[:USERS_SHOWN], USERS_SHOWN)]
     return users, found.count()

@@ -114,6 +114,16 @@ def test_a_cohort_names_the_campaigns_that_use_it_also_by_groups(world: Any, sig
     assert "상관없는 것" not in html
     assert html.index("그룹의 그룹으로") > html.index("코호트로"), "one that is over comes last"
     assert f'hx-get="{path}/campaigns"' in client.get(f"{path}/").content.decode()
+    live = {"kind": "live", "end": "2030-11-30"}
+    sending.campaign(world.project, name="들어오면", cohort=cohort, timing=live)
+    words = "2030-11-30까지 들어온 사람에게 보냅니다."
+    html = client.get(f"{path}/campaigns", headers=HTMX).content.decode()
+    assert "이벤트 기반" in html
+    assert words not in html
+    cohort.held = cohort.current
+    cohort.save()
+    html = client.get(f"{path}/campaigns", headers=HTMX).content.decode()
+    assert html.count(words) == 1, "what waits for a person has to be decided in time"
     html = client.get(f"/projects/{world.project.hex}/groups/{inner.pk.hex}/campaigns", headers=HTMX).content.decode()
     assert "그룹의 그룹으로" in html
     assert "코호트로" not in html
