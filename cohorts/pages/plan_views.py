@@ -50,11 +50,13 @@ def schedule(request: HttpRequest, access: Access) -> HttpResponse:
         for key in shown
         if key in subjects
     ]
+    hours = planning.timetable(plan, now)
     context = {
         "nav": "cohorts",
         "plan": plan,
         "connection": connect.row_of(access.project),
-        "hours": planning.timetable(plan, now),
+        "hours": hours,
+        "is_planned": any(hour.entries or hour.total or hour.waiting for hour in hours),
         "most": planning.MOST_AN_HOUR,
         "limit": budget.PER_HOUR,
         "rows": rows,

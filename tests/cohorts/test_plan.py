@@ -349,3 +349,14 @@ def test_campaigns_say_when_they_want_which_cohort(world: Any) -> None:
     Cohort.objects.filter(pk=direct.pk).update(refreshed_at=timezone.now())
     needs.tell()
     assert Cohort.objects.get(pk=direct.pk).needed_at == later
+
+
+def test_a_day_with_nothing_planned_says_so_and_where_to_plan(connected: Any, sign_in: Any) -> None:
+    CohortRules.objects.create(project=connected, every=Every.OFF)
+    cohorts(connected, 1)
+    here = f"/projects/{connected.hex}/cohorts/schedule"
+    body = sign_in("marketer").get(here).content.decode()
+    assert "예정된 리프레시가 없습니다. 아래에서 코호트를 골라" in body
+    assert "<meter" not in body
+    assert "요청</th>" not in body, "no table without rows"
+    assert "아래에서 코호트를 골라" not in sign_in("viewer").get(here).content.decode()
