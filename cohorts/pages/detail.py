@@ -256,13 +256,14 @@ def sizes_chart(points: list[tuple[datetime, int]]) -> Chart | None:
     ]
     path = " ".join(f"{x:g} {y:g}" for x, y in marks)
     days = [timezone.localtime(moment) for moment in (begin, begin + (end - begin) / 2, end)]
+    form = "%m.%d" if days[0].date() != days[-1].date() else "%H:%M"
     last_x, last_y = marks[-1]
     return Chart(
         line=f"M{path}",
         area=f"M{path}V{HEIGHT}H{marks[0][0]:g}Z",
         end=f"M{last_x:g} {last_y:g}h.01",
         ticks=list(range(high, low - 1, -step)),
-        days=[f"{day:%m.%d}" for day in days],
+        days=[day.strftime(form) for day in days],
         begin=f"{days[0]:%Y-%m-%d}",
         end_day=f"{days[-1]:%Y-%m-%d}",
         first=points[0][1],

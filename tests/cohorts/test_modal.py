@@ -1,6 +1,7 @@
 """코호트 상세 정보: page, dialog, its parts, and the decision about a held version."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
-from cohorts.models import PullState, RefreshState, SnapshotState
+from cohorts.models import PullState, RefreshState, Snapshot, SnapshotState
 from cohorts.pages import detail
 from notifly_console.audit.models import Entry
 from tests import factories as make
@@ -66,6 +67,20 @@ def test_the_page_has_every_documented_part(twenty: Any, sign_in: Any) -> None:
     assert "−3<" in html
     assert 'class="line" d="M0 ' in html
     assert '<th scope="row" class="nowrap cell-title">2' in html
+
+
+def test_a_chart_of_one_day_is_marked_in_hours(twenty: Any, sign_in: Any) -> None:
+    first, second = twenty.cohort.snapshots.order_by("number")
+    noon = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+
+    def marks(between: timedelta) -> list[str]:
+        Snapshot.objects.filter(pk=first.pk).update(created_at=noon)
+        Snapshot.objects.filter(pk=second.pk).update(created_at=noon + between)
+        axis = text_of(sign_in("marketer").get(address(twenty, 2785620))).split('class="chart__x"')[1].split("</div>")[0]
+        return re.findall(r"<span>(.+?)</span>", axis)
+
+    assert marks(timedelta(hours=3)) == ["12:00", "13:30", "15:00"]
+    assert marks(timedelta(days=2)) == ["03.02", "03.03", "03.04"]
 
 
 def test_htmx_gets_the_dialog_or_its_body_and_everybody_else_a_page(twenty: Any, sign_in: Any) -> None:
