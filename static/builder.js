@@ -22,6 +22,7 @@
   function open() {
     box().setAttribute("aria-expanded", "true");
     list().hidden = false;
+    list().scrollIntoView({ block: "nearest" }); // what is fixed to the window's foot would cover it
   }
   function close(restore) {
     if (!box()) return;

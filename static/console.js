@@ -273,9 +273,9 @@
     event.target.click();
   });
   document.addEventListener("keydown", (event) => {
-    const menu = event.target.closest && event.target.closest("[data-menu]");
+    const menu = event.target.closest && event.target.closest("[data-menu], [data-arrows]");
     if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
-    const items = [...menu.querySelectorAll("a, button")];
+    const items = [...menu.querySelectorAll("a, button, input[type='search']")];
     const step = event.key === "ArrowDown" ? 1 : -1;
     const next = items[(items.indexOf(document.activeElement) + step + items.length) % items.length];
     if (next) next.focus();
