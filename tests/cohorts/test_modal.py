@@ -76,7 +76,9 @@ def test_a_chart_of_one_day_is_marked_in_hours(twenty: Any, sign_in: Any) -> Non
     def marks(between: timedelta) -> list[str]:
         Snapshot.objects.filter(pk=first.pk).update(created_at=noon)
         Snapshot.objects.filter(pk=second.pk).update(created_at=noon + between)
-        axis = text_of(sign_in("marketer").get(address(twenty, 2785620))).split('class="chart__x"')[1].split("</div>")[0]
+        axis = (
+            text_of(sign_in("marketer").get(address(twenty, 2785620))).split('class="chart__x"')[1].split("</div>")[0]
+        )
         return re.findall(r"<span>(.+?)</span>", axis)
 
     assert marks(timedelta(hours=3)) == ["12:00", "13:30", "15:00"]
