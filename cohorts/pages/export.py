@@ -1,6 +1,7 @@
 """People of a cohort as CSV."""
 
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from pyroaring import BitMap64
 
 from cohorts.models import Cohort, Profile
 from cohorts.pages.detail import ids_in_chunks
-from cohorts.people.lookup import name_of, national
+from cohorts.people.lookup import name_in, national
 from notifly_console.audit.actions import Action
 from notifly_console.audit.record import record
 from notifly_console.lib import phone
@@ -58,23 +59,29 @@ def lines(project_id: UUID, people: BitMap64, *, whole_contacts: bool) -> Iterat
     """The CSV of a set of profiles, line by line. Contacts are masked unless `whole_contacts`; people who were deleted
     since are left out."""
     names = [_("사용자 ID"), _("이름"), _("전화번호"), _("이메일"), _("문자 받을 수 있음"), _("받을 수 없는 이유")]
-    return csv_lines(names, (_cells(profile, whole_contacts) for profile in _profiles(project_id, people)))
+    yes, no = _("예"), _("아니요")
+    reasons = {key: str(words) for key, words in phone.REASONS.items()}
+
+    def cells(row: tuple[Any, ...]) -> list[str]:
+        external_id, properties, number, phone_raw, phone_reason, email, email_raw = row
+        given_phone = national(number) if number else phone_raw
+        given_email = email or email_raw
+        return [
+            external_id if whole_contacts else mask_contacts(external_id),
+            name_in(properties),
+            given_phone if whole_contacts or not given_phone else mask_phone(given_phone),
+            given_email if whole_contacts or not given_email else mask_email(given_email),
+            yes if number else no,
+            "" if number else reasons.get(phone_reason, phone_reason),
+        ]
+
+    return csv_lines(names, map(cells, _rows(project_id, people)))
 
 
-def _profiles(project_id: UUID, people: BitMap64) -> Iterator[Profile]:
+def _rows(project_id: UUID, people: BitMap64) -> Iterator[tuple[Any, ...]]:
+    # Tuples of what the file shows: whole profiles took more than twice as long, half a minute for a million.
     for ids in ids_in_chunks(people, ROWS_AT_ONCE):
-        found = Profile.objects.filter(project_id=project_id, pk__in=ids)
-        yield from found.order_by("pk").defer("distinct_id")
-
-
-def _cells(profile: Profile, whole: bool) -> list[str]:
-    given_phone = national(profile.phone) if profile.phone else profile.phone_raw
-    given_email = profile.email or profile.email_raw
-    return [
-        profile.external_id if whole else mask_contacts(profile.external_id),
-        name_of(profile),
-        given_phone if whole or not given_phone else mask_phone(given_phone),
-        given_email if whole or not given_email else mask_email(given_email),
-        _("예") if profile.phone else _("아니요"),
-        str(phone.REASONS.get(profile.phone_reason, profile.phone_reason)) if not profile.phone else "",
-    ]
+        found = Profile.objects.filter(project_id=project_id, pk__in=ids).order_by("pk")
+        yield from found.values_list(
+            "external_id", "properties", "phone", "phone_raw", "phone_reason", "email", "email_raw"
+        )

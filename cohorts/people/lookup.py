@@ -3,7 +3,7 @@ name (`contacts_of`)."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,8 +82,13 @@ def profile_row(profile: Profile) -> ProfileRow:
 
 def name_of(profile: Profile) -> str:
     """What the profile calls itself, "" where it doesn't say."""
+    return name_in(profile.properties)
+
+
+def name_in(properties: Mapping[str, Any]) -> str:
+    """The same of a profile's properties."""
     for key in NAME_PROPERTIES:
-        value = profile.properties.get(key)
+        value = properties.get(key)
         if isinstance(value, str) and value.strip():
             return mask_contacts(value.strip()[:120])
     return ""
