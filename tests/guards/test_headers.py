@@ -16,6 +16,7 @@ LOWEST = 130
 @pytest.fixture
 def https(settings: Any) -> None:
     """As a console behind TLS is set: the marks that a loopback console can't carry."""
+    settings.HTTPS = True
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = settings.LANGUAGE_COOKIE_SECURE = True
     settings.SECURE_HSTS_SECONDS = 63_072_000
 
@@ -47,7 +48,7 @@ def test_error_pages_score(world: Any, sign_in: Any, https: None, settings: Any,
     def broken(*_args: Any, **_kwargs: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("notifly_console.pages.Member.objects.filter", broken)
+    monkeypatch.setattr("notifly_console.pages.last_access", broken)
     response = client.get("/", secure=True)
     assert response.status_code == 500
     check(response, "500")
