@@ -1,7 +1,7 @@
 """One person through everything that they were sent; and which campaigns are aimed at a cohort or a user group."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
@@ -58,6 +58,8 @@ class User:
     campaign: Campaign
     through: str
     """The user group by which it is; "" where it is aimed at it itself."""
+    waiting_since: datetime | None = None
+    """When the version that waits for a person's decision was read."""
 
     @property
     def colour(self) -> str:
@@ -76,12 +78,20 @@ class User:
         goes_on = self.campaign.state in (CampaignState.ACTIVE, CampaignState.INACTIVE)
         return timing.end if timing.is_live and goes_on and not timing.is_endless else None
 
+    @property
+    def came_too_late(self) -> bool:
+        """Whether it ended while the version was waiting: whoever comes in with it isn't sent to any more."""
+        ended = self.campaign.ended_at if self.campaign.state == CampaignState.ENDED else None
+        since = self.waiting_since
+        return self.is_live and ended is not None and since is not None and since < ended
+
 
 def using_cohort(access: Access, cohort: Cohort) -> tuple[list[User], int]:
     """Campaigns that are aimed at the cohort, itself or by a group, those that go out first; and how many there are."""
     groups = access.all(UserGroup).only("pk", "definition").iterator(chunk_size=500)
     asking = [group.pk for group in groups if cohort.pk in definition_of(group.definition).cohorts]
-    return _using(access, Q(cohort=cohort), asking)
+    since = cohort.held.created_at if cohort.held else None
+    return _using(access, Q(cohort=cohort), asking, since)
 
 
 def using_group(access: Access, group: UserGroup) -> tuple[list[User], int]:
@@ -89,12 +99,12 @@ def using_group(access: Access, group: UserGroup) -> tuple[list[User], int]:
     return _using(access, Q(pk__in=[]), [group.pk])
 
 
-def _using(access: Access, itself: Q, groups: list[Any]) -> tuple[list[User], int]:
+def _using(access: Access, itself: Q, groups: list[Any], since: datetime | None = None) -> tuple[list[User], int]:
     # A group may ask about others, which ask about none themselves.
     outer = GroupNesting.objects.filter(inner__in=groups).values_list("outer", flat=True) if groups else []
     found = access.all(Campaign).filter(itself | Q(group__in=[*groups, *outer])).select_related("group")
-    shown = found.only("name", "state", "timing", "project_id", "cohort_id", "group__name").order_by(
+    shown = found.only("name", "state", "timing", "ended_at", "project_id", "cohort_id", "group__name").order_by(
         RANK, "-created_at", "-pk"
     )
-    users = [User(one, one.group.name if one.group else "") for one in islice(shown[:USERS_SHOWN], USERS_SHOWN)]
+    users = [User(one, one.group.name if one.group else "", since) for one in islice(shown[:USERS_SHOWN], USERS_SHOWN)]
     return users, found.count()

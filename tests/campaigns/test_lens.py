@@ -1,5 +1,6 @@
 """What a person was sent, on their page; and what campaigns use a cohort or a user group, on theirs."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignState, OptOut, Recipient, RecipientState
 from cohorts.groups.conditions import Definition
-from cohorts.models import Cohort, GroupNesting, Profile, UserGroup
+from cohorts.models import Cohort, GroupNesting, Profile, Snapshot, UserGroup
 from tests import factories as make
 from tests.campaigns import sending
 from tests.campaigns.test_list import become
@@ -124,6 +125,13 @@ def test_a_cohort_names_the_campaigns_that_use_it_also_by_groups(world: Any, sig
     cohort.save()
     html = client.get(f"{path}/campaigns", headers=HTMX).content.decode()
     assert html.count(words) == 1, "what waits for a person has to be decided in time"
+    over = sending.campaign(world.project, CampaignState.ENDED, name="끝난 것", cohort=cohort, timing=live)
+    late = "이 캠페인은 끝나서, 기다리는 버전을 지금 적용해도 새로 들어온 사람에게 보내지 않습니다."
+    since = Snapshot.objects.values_list("created_at", flat=True).get(pk=cohort.held_id)
+    for hours, times in ((1, 1), (-1, 0)):
+        Campaign.objects.filter(pk=over.pk).update(ended_at=since + timedelta(hours=hours))
+        html = client.get(f"{path}/campaigns", headers=HTMX).content.decode()
+        assert html.count(late) == times, "told where it was over only after the version had come to wait"
     html = client.get(f"/projects/{world.project.hex}/groups/{inner.pk.hex}/campaigns", headers=HTMX).content.decode()
     assert "그룹의 그룹으로" in html
     assert "코호트로" not in html
