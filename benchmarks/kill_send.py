@@ -66,7 +66,7 @@ def _judged(design: str, people: int, outcome: Outcome, ledger: dict, unclear: i
     cells = (design, people, outcome.kills, outcome.stops, unclear, twice, lost, stuck, unknown)
     print("| " + " | ".join(f"{one:,}" if isinstance(one, int) else one for one in cells), end="")
     print(f" | {outcome.seconds:.0f} |", flush=True)
-    if outcome.kills < min(FEWEST_KILLS, people // 100):
+    if not twice and outcome.kills < min(FEWEST_KILLS, people // 100):
         print(f"Only {outcome.kills} were killed: that shows little.")
     return twice == lost == stuck == unknown == 0
 
