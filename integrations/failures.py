@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from integrations.http import Unreachable, VendorError
+from integrations.http import CutOff, TimedOut, Unreachable, VendorError
 from integrations.mixpanel.errors import HourlyBudgetSpent, MixpanelDown
 from integrations.send_failures import SENTENCES as SENDING
 
@@ -284,6 +284,8 @@ def sentence(
         "host": host,
         "reason": _REASONS.get(reason, reason),
     }
+    if code == MixpanelDown.code and reason in (TimedOut.code, CutOff.code):
+        code = reason  # Who said nothing, or was cut off, didn't "answer with an error".
     pattern = _SENTENCES.get(code, _UNKNOWN)
     if bare := _SENTENCES.get(f"{code}:bare"):
         wanted = [name for name in values if any(f"%({name})s" in str(part) for part in pattern)]
