@@ -186,8 +186,6 @@ def _own_row(client: MixpanelClient, role: str | None, report: Report) -> None:
     role = (own.role if own else None) or role
     if role:
         report.ok("account", role=role)
-    if role == "consumer":
-        report.warnings.append(("role_low", {}))
     if own and own.expires and own.expires - timezone.now() < SOON:
         report.warnings.append(("expires_soon", {"until": own.expires.isoformat()}))
     if own and own.sees_classified is False:
@@ -213,6 +211,8 @@ def _cohorts(client: MixpanelClient, report: Report) -> list[ListedCohort]:
         raise _Broken from None
     if not known_member:
         report.ok("project", number=account.project_id)
+    if report.rungs["account"][1].get("role") == "consumer":
+        report.warnings.append(("role_low", {}))  # Only here: "it can read for now" is true of whoever has just read.
     _say_used(client, report)
     people = [cohort for cohort in listed if not cohort.is_group]
     if not people:
