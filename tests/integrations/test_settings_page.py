@@ -1,5 +1,6 @@
 """설정 → 믹스패널 연동 정보, as people use it: with and without JavaScript, alone and two at a time."""
 
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -226,7 +227,9 @@ def test_hostile_values_get_a_sentence(row: Connection, sign_in: Any, at: Any, k
     response = sign_in("owner").post(at(f"mixpanel/{key}/"), {key: HOSTILE[kind], "seen": seen(row)}, headers=HTMX)
     assert response.status_code == 422
     page = response.content.decode()
-    assert 'class="field__error"' in page
+    errors = re.findall(r'class="field__error".*?<span>(.*?)</span>', page, re.DOTALL)
+    assert errors
+    assert len(set(errors)) == len(errors)
     assert "<script>alert" not in page
     row.refresh_from_db()
     assert row.settings == before
