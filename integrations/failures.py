@@ -31,7 +31,7 @@ class Failure:
 REGION_NAMES = {"us": "US", "eu": "EU", "in": "India"}
 
 # code → title, remedy. `%(until)s`, `%(region)s`, `%(project)s`, `%(projects)s`, `%(column)s`, `%(host)s` are filled
-# in where the caller knows them; a code with `:bare` is taken where it doesn't.
+# in where the caller knows them; a code with `:bare` is taken where it doesn't, one with `:reason` where that is known.
 _SENTENCES: dict[str, tuple[Promise, Promise]] = {
     # -- The credentials --
     "wrong_secret": (
@@ -248,6 +248,9 @@ _SENTENCES["vendor_error"] = _SENTENCES["refused"] = _SENTENCES["mixpanel_refuse
     _("Mixpanel이 요청을 거절했습니다"),
     _("설정에서 연결 테스트를 눌러 원인을 확인하세요."),
 )
+# Who said nothing, or was cut off, didn't answer with an error.
+for _reason in (TimedOut.code, CutOff.code):
+    _SENTENCES[f"{MixpanelDown.code}:{_reason}"] = _SENTENCES[_reason]
 _UNKNOWN = (
     _("알 수 없는 오류가 발생했습니다: %(code)s"),
     _("다시 시도하고, 계속되면 이 코드를 운영자에게 알려 주세요."),
@@ -284,9 +287,7 @@ def sentence(
         "host": host,
         "reason": _REASONS.get(reason, reason),
     }
-    if code == MixpanelDown.code and reason in (TimedOut.code, CutOff.code):
-        code = reason  # Who said nothing, or was cut off, didn't "answer with an error".
-    pattern = _SENTENCES.get(code, _UNKNOWN)
+    pattern = _SENTENCES.get(f"{code}:{reason}") or _SENTENCES.get(code, _UNKNOWN)
     if bare := _SENTENCES.get(f"{code}:bare"):
         wanted = [name for name in values if any(f"%({name})s" in str(part) for part in pattern)]
         pattern = pattern if all(values[name] for name in wanted) else bare
