@@ -33,7 +33,7 @@ HEARTBEAT_IS_OLD = timedelta(minutes=3)
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """The cohorts of the project in which one was last, or of the only one; else the choice of projects."""
-    access = last_access(request)
+    access = last_access(request, memberships_of(request.user))
     return redirect("cohorts:list", access.project.id) if access else redirect("tenancy:projects")
 
 
@@ -167,6 +167,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     access: Access | None = getattr(request, "access", None)
 
+    @functools.cache
     def projects() -> list[Member]:
         found: list[Member] | None = getattr(request, "memberships", None)
         if found is None:
@@ -175,7 +176,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 
     @functools.cache
     def frame() -> Access | None:
-        return access or (last_access(request) if user is not None else None)
+        return access or last_access(request, projects())
 
     return {
         "access": access,

@@ -228,7 +228,8 @@ def _unknown_values(content: Content, plan: Plan) -> Iterator[tuple[str, Note]]:
     template's variables their fill tells.)"""
     sorts: list[Sort] | None = None
     for name, text in content.texts():
-        for slot in slots_of(text) if not name.startswith("variables.") else ():
+        slots = {slot.field: slot for slot in slots_of(text)} if not name.startswith("variables.") else {}
+        for slot in slots.values():
             if sorts is None:
                 sorts = list(sorts_of(content, plan))
             if any(as_text(sort.values.get(slot.field)) for sort in sorts):

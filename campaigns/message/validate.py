@@ -103,14 +103,14 @@ def required(field: str, value: str, text: str) -> Iterator[Problem]:
 
 
 def too_long(
-    field: str, length: int, most: int, unit: str, advice: str = "", *, is_personal: bool = False
+    field: str, length: int, most: int, unit: str, advice: str = "", *, template: Template | None = None
 ) -> Iterator[Problem]:
-    """Complains about a length over `most`. `unit` is a word: 자, 바이트. `is_personal`: what each person's values add
-    isn't counted in."""
+    """Complains about a length over `most`. `unit` is a word: 자, 바이트. `template`: whose fixed text was counted,
+    without what each person's values add."""
     if length > most:
         text = (
             _("%(most)s%(unit)s까지 쓸 수 있습니다. 변수에 들어갈 값을 빼고도 %(length)s%(unit)s입니다.")
-            if is_personal
+            if template and template.slots
             else _("%(most)s%(unit)s까지 쓸 수 있습니다. 지금 %(length)s%(unit)s입니다.")
         ) % {"most": f"{most:,}", "length": f"{length:,}", "unit": unit}
         yield Problem(field, "too_long", f"{text} {advice}".rstrip())
@@ -235,12 +235,12 @@ def letter_body(
     character. `may_grow`: an SMS may go as LMS for everybody."""
     yield from odd_characters(field, template)
     head, tail = (project_marks.head, project_marks.tail) if project_marks else ("", "")
-    length, is_personal = byte_length(head + template.fixed + tail), bool(template.slots)
+    length = byte_length(head + template.fixed + tail)
     if kind == Kind.SMS and not may_grow:
         advice = _("줄이거나 LMS로 바꿔 주세요.")
-        yield from too_long(field, length, limits.SMS_BYTES, _("바이트"), advice, is_personal=is_personal)
+        yield from too_long(field, length, limits.SMS_BYTES, _("바이트"), advice, template=template)
     else:
-        yield from too_long(field, length, limits.LMS_BYTES, _("바이트"), is_personal=is_personal)
+        yield from too_long(field, length, limits.LMS_BYTES, _("바이트"), template=template)
 
 
 def letter_subject(field: str, text: str, kind: str, *, is_ad: bool) -> Iterator[Problem]:
@@ -253,7 +253,7 @@ def letter_subject(field: str, text: str, kind: str, *, is_ad: bool) -> Iterator
     template = read(text)
     yield from odd_characters(field, template)
     length = byte_length((marks.AD if is_ad else "") + template.fixed)
-    yield from too_long(field, length, limits.SUBJECT_BYTES, _("바이트"), is_personal=bool(template.slots))
+    yield from too_long(field, length, limits.SUBJECT_BYTES, _("바이트"), template=template)
 
 
 def text_sender(content: TextContent, rules: SenderRules, facts: Facts) -> Iterator[Problem]:

@@ -94,9 +94,9 @@ def friendtalk_body(content: FriendtalkContent, rules: SenderRules, facts: Facts
     """The text: within 1,300 characters and 99 line breaks, without marks of its own."""
     yield from required("text", content.text, _("메시지 내용을 써 주세요."))
     template = read(content.text)
-    fixed, is_personal = template.fixed, bool(template.slots)
-    yield from too_long("text", character_length(fixed), limits.FRIENDTALK_CHARACTERS, _("자"), is_personal=is_personal)
-    breaks = fixed.count("\n")
+    length = character_length(template.fixed)
+    yield from too_long("text", length, limits.FRIENDTALK_CHARACTERS, _("자"), template=template)
+    breaks = template.fixed.count("\n")
     if breaks > limits.FRIENDTALK_BREAKS:
         text = _("줄바꿈은 %(most)d번까지 할 수 있습니다. 지금 %(n)d번입니다.")
         yield Problem("text", "too_many_breaks", text % {"most": limits.FRIENDTALK_BREAKS, "n": breaks})
@@ -130,8 +130,7 @@ def friendtalk_buttons(content: FriendtalkContent, rules: SenderRules, facts: Fa
 
 
 def _link(field: str, template: Template) -> Iterator[Problem]:
-    length, is_personal = character_length(template.fixed), bool(template.slots)
-    yield from too_long(field, length, limits.FRIENDTALK_LINK, _("자"), is_personal=is_personal)
+    yield from too_long(field, character_length(template.fixed), limits.FRIENDTALK_LINK, _("자"), template=template)
     first = template.parts[0]
     host = _HOST.match(first.text) if isinstance(first, Literal) else None
     if host is None or not isinstance(first, Literal):

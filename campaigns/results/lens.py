@@ -12,7 +12,7 @@ from campaigns.results.find import RecipientRow, row_of
 from campaigns.results.queries import STATE_COLOURS
 from campaigns.sending.schedule import timing_of
 from cohorts.groups.conditions import definition_of
-from cohorts.models import Cohort, GroupNesting, Profile, UserGroup
+from cohorts.models import Cohort, GroupNesting, Profile, Snapshot, UserGroup
 from notifly_console.tenancy.access import Access
 
 PAGE = 20
@@ -59,7 +59,7 @@ class User:
     through: str
     """The user group by which it is; "" where it is aimed at it itself."""
     waiting_since: datetime | None = None
-    """When the version that waits for a person's decision was read."""
+    """When the cohort's version that waits for a person's decision was read; None where none waits."""
 
     @property
     def colour(self) -> str:
@@ -72,26 +72,27 @@ class User:
         return timing_of(self.campaign.timing).is_live
 
     @property
-    def last_day(self) -> date | None:
-        """Of one that goes to each who comes in, and isn't over yet: until when."""
+    def decide_by(self) -> date | None:
+        """The day until which the version that waits has to be decided on, or it doesn't count for this campaign: its
+        last one. None where nothing waits, or it doesn't matter."""
         timing = timing_of(self.campaign.timing)
         goes_on = self.campaign.state in (CampaignState.ACTIVE, CampaignState.INACTIVE)
-        return timing.end if timing.is_live and goes_on and not timing.is_endless else None
+        matters = self.waiting_since is not None and timing.is_live and goes_on and not timing.is_endless
+        return timing.end if matters else None
 
     @property
     def came_too_late(self) -> bool:
         """Whether it ended while the version was waiting: whoever comes in with it isn't sent to any more."""
-        ended = self.campaign.ended_at if self.campaign.state == CampaignState.ENDED else None
-        since = self.waiting_since
-        return self.is_live and ended is not None and since is not None and since < ended
+        since, ended = self.waiting_since, self.campaign.ended_at
+        return self.is_live and since is not None and ended is not None and since < ended
 
 
 def using_cohort(access: Access, cohort: Cohort) -> tuple[list[User], int]:
     """Campaigns that are aimed at the cohort, itself or by a group, those that go out first; and how many there are."""
     groups = access.all(UserGroup).only("pk", "definition").iterator(chunk_size=500)
     asking = [group.pk for group in groups if cohort.pk in definition_of(group.definition).cohorts]
-    since = cohort.held.created_at if cohort.held else None
-    return _using(access, Q(cohort=cohort), asking, since)
+    held = Snapshot.objects.filter(cohort=cohort, pk=cohort.held_id or 0).values_list("created_at", flat=True)
+    return _using(access, Q(cohort=cohort), asking, held.first())
 
 
 def using_group(access: Access, group: UserGroup) -> tuple[list[User], int]:

@@ -55,8 +55,7 @@ def using_cohort(request: Any, access: Access, source_id: int) -> HttpResponse:
     if not request.htmx:
         return redirect("cohorts:cohort", access.project.id, source_id)
     users, count = lens.using_cohort(access, cohort)
-    context = {"users": users, "count": count, "is_held": cohort.held_id is not None}
-    return render(request, "campaigns/results/_using.html", context)
+    return render(request, "campaigns/results/_using.html", {"users": users, "count": count})
 
 
 @require_safe

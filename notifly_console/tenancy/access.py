@@ -222,10 +222,9 @@ def _remember(request: HttpRequest, response: HttpResponseBase, project: Project
         )
 
 
-def last_access(request: Any) -> Access | None:
+def last_access(request: Any, memberships: list[Member]) -> Access | None:
     """The access to the project in which the person was last, or to their only one: where a page that belongs to no
-    project leads back to."""
-    memberships = memberships_of(request.user)
+    project leads back to. `memberships` as `memberships_of` gave them."""
     last = [one for one in memberships if one.project.hex == request.COOKIES.get(LAST_PROJECT)]
     member = next(iter(last or (memberships if len(memberships) == 1 else [])), None)
     return Access(project=member.project, user=request.user, role=Role(member.role)) if member else None

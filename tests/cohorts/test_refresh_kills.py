@@ -135,7 +135,10 @@ def test_killed_anywhere_the_result_is_that_of_an_undisturbed_run(new_project, s
 @pytest.mark.parametrize(
     "place",
     # The last two hold the row's lock, until the server ends their transaction.
-    ["after_list_asked", "before_publish", "before_finish", "in_batch_after_profiles", "in_finish_before_commit"],
+    [
+        *("after_list_asked", "before_batch", "before_publish", "before_finish"),
+        *("in_batch_after_profiles", "in_finish_before_commit"),
+    ],
 )
 def test_a_worker_that_wakes_after_its_lease_changes_nothing(new_project, start, state_of, place):
     project = new_project()

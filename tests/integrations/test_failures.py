@@ -85,6 +85,7 @@ def test_values_are_filled_in() -> None:
     [
         (HourlyBudgetSpent(datetime(2026, 11, 25, 3, 0, tzinfo=UTC)), "12:00 KST"),
         (Unreachable("eu.mixpanel.com", "name"), "eu.mixpanel.com"),
+        (MixpanelDown("http_503"), "status.mixpanel.com"),
         (MixpanelDown("http_503"), "오류로 응답"),
         (MixpanelDown("timed_out"), "제시간에 답하지"),
         (MixpanelDown("cut_off"), "도중에 끊겼습니다"),
