@@ -205,7 +205,8 @@ def _tell(found: Measured, content: Content, worst: Worst, people: str, too_long
         found.note(field_name, note)
     if not isinstance(content, TextContent) and content.fallback and worst.fallback and not _lacks_fallback(content):
         grows = content.fallback.kind == Kind.SMS
-        for note in _notes(worst.fallback, people, grows=grows, prefix="fallback-"):
+        is_fixed = isinstance(content, AlimtalkContent) and not content.fallback.is_own
+        for note in _notes(worst.fallback, people, grows=grows, prefix="fallback-", is_fixed=is_fixed):
             found.note(f"{content.channel}.fallback.text", note)
 
 
@@ -260,12 +261,18 @@ def _lacks_fallback(content: Content) -> bool:
     return fallback is not None and fallback.is_own and not fallback.text.strip()
 
 
-def _notes(worst: Worst, people: str, *, grows: bool, prefix: str) -> Iterator[Note]:
-    """Who gets something else than was meant, or nothing."""
+def _notes(worst: Worst, people: str, *, grows: bool, prefix: str, is_fixed: bool = False) -> Iterator[Note]:
+    """Who gets something else than was meant, or nothing. `is_fixed`: the author can't make the text shorter."""
     lms = worst.by_kind.get(Kind.LMS, 0) if grows else 0
     if lms:
         over = worst.longest_bytes - limits.SMS_BYTES
-        text = _("가장 긴 수신자는 %(longest)s바이트입니다. 본문을 %(over)s바이트 줄이면 모두 SMS로 보낼 수 있습니다.")
+        text = (
+            _("가장 긴 수신자는 %(longest)s바이트입니다.")
+            if is_fixed
+            else _(
+                "가장 긴 수신자는 %(longest)s바이트입니다. 본문을 %(over)s바이트 줄이면 모두 SMS로 보낼 수 있습니다."
+            )
+        )
         title = (
             ngettext("대체 문자가 %(n)s명에게는 LMS로 나갑니다", "대체 문자가 %(n)s명에게는 LMS로 나갑니다", lms)
             if prefix

@@ -67,6 +67,9 @@ def live(request: Any, access: Access, campaign_id: UUID) -> HttpResponse:
     if request.GET.get("v", "") == context["token"]:
         return HttpResponse(status=204)
     announces = request.GET.get("s", "") != context["standing"]
+    run = context["run"]
+    if "nobody" in request.GET and run is not None and run.size is not None:
+        context |= detail.phone_context(run, one)  # It was drawn before there was anybody.
     return render(request, "campaigns/results/_live.html", context | {"is_fragment": True, "announces": announces})
 
 

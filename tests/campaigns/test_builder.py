@@ -335,6 +335,14 @@ def test_the_phone_shows_an_alimtalk_and_what_goes_out_instead(town: Any, sign_i
     assert "환영합니다</textarea>" in page, "kept for a change of mind"
     other = client.get(at(one, "edit/preview"), {"as": "fallback"}).content.decode()
     assert "김서연님, 환영합니다." in other, "the same words"
+    long = {
+        "alimtalk.template": "KA01TP1",
+        "alimtalk.variables.1.name": "송장번호",
+        "alimtalk.variables.1.text": "가" * 40,
+    }
+    page = client.get(at(town.made(**(form | long | {"alimtalk.fallback.source": "same"})))).content.decode()
+    assert "대체 문자가 8명에게는 LMS로 나갑니다" in page
+    assert "줄이면 모두 SMS로" not in page, "nobody can shorten an approved template"
     assert "대체 문자 내용" not in problems_of(client.get(at(one, "review")).content.decode())
 
 

@@ -261,6 +261,25 @@ def test_an_open_page_is_answered_with_nothing_until_something_changes(running: 
     assert re.search(r'hx-swap-oob="innerHTML:#announce">멈췄습니다', html), "that it stopped is"
 
 
+def test_the_message_is_drawn_anew_once_there_is_somebody_to_draw_it_for(world: Any, sign_in: Any) -> None:
+    text = sending.TEXT | {"text": '{{ user["$name"] | default: "고객" }}님, 안녕하세요'}
+    campaign = sending.campaign(world.project, message=text)
+    run = sending.run(campaign, RunState.FREEZING)
+    Run.objects.update(size=None)
+    client = sign_in("viewer")
+    html = page(client, campaign)
+    assert "고객님, 안녕하세요" in html
+    ask = re.search(r'id="poll"[^>]*hx-get="([^"]+)"', html)[1].replace("&amp;", "&")
+    Recipient.objects.create(run=run, phone="+821020000001", values={"$name": "김서연"})
+    Run.objects.update(size=1, state=RunState.SENDING)
+    html = client.get(ask, headers=HTMX).content.decode()
+    assert re.search(r'id="campaign-message"[^>]*hx-swap-oob="true"', html)
+    assert "김서연님, 안녕하세요" in html
+    ask = re.search(r'id="poll"[^>]*hx-get="([^"]+)"', html)[1].replace("&amp;", "&")
+    Run.objects.update(waiting_for="night")
+    assert "campaign-message" not in client.get(ask, headers=HTMX).content.decode(), "once is enough"
+
+
 def test_a_settled_run_of_an_ended_campaign_asks_no_more(world: Any, sign_in: Any) -> None:
     campaign = sending.campaign(world.project, CampaignState.ENDED)
     run = sending.run(campaign, RunState.DONE, people=2, handed_over_at=timezone.now())
