@@ -2,7 +2,9 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 # Once .venv is there its own Python looks whether all is up to date: bare, that takes milliseconds.
-SETUP = if [ -x $(PY) ]; then exec $(PY) -I -S tools/setup.py $(1); else exec $(PYTHON) tools/setup.py $(1); fi
+SETUP = if [ -x $(PY) ]; then exec $(PY) -I -S tools/setup.py $(1); fi; \
+	if ! command -v $(PYTHON) >/dev/null; then echo "Notifly Console needs Python 3.11 or newer, and there is no $(PYTHON) here. Install it, or name another one: make run PYTHON=python3.12" >&2; exit 1; fi; \
+	exec $(PYTHON) tools/setup.py $(1)
 # Some machines forbid to keep what was compiled: every process would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help

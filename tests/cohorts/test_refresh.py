@@ -6,6 +6,8 @@ from cohorts import membership
 from cohorts.models import Batch, Cohort, Profile, Pull, PullState, Refresh, RefreshState, Snapshot
 from cohorts.pull import refresh
 from integrations.sandbox.phones import KINDS
+from notifly_console.celery import app
+from notifly_console.lib.leases import LEASE_SECONDS
 from tests.cohorts.conftest import EVERYBODY, SOME
 
 pytestmark = pytest.mark.django_db
@@ -274,3 +276,10 @@ def test_ten_thousand_cohorts_are_listed_in_few_statements(world, django_assert_
         counts = listing.store(world.id, listed(2)[:-1])
     assert counts == {"cohorts": 9999, "new_cohorts": 0, "hidden": 0, "vanished": 1}
     assert Cohort.objects.filter(reported_size=2, vanished_at=None).count() == 9999
+
+
+def test_whoever_died_is_followed_within_ninety_seconds():
+    """A lease and a sweep; the worker that is woken takes it up at once."""
+    swept = app.conf.beat_schedule["take up refreshes that are due or whose worker died"]
+    assert swept["task"] == "cohorts.sweep_refreshes"
+    assert LEASE_SECONDS + swept["schedule"] <= 90 - 10

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -27,6 +28,40 @@ def setup() -> Any:
     return module
 
 
+# -- What a machine may lack ------------------------------------------------------------------------------------------
+def test_a_machine_without_python_is_one_sentence(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    command = ["make", "--no-print-directory", "run", "PYTHON=python-that-is-not-there"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    first, *rest = done.stderr.strip().splitlines()
+    assert done.returncode != 0
+    assert first.startswith("Notifly Console needs Python 3.11 or newer, and there is no python-that-is-not-there")
+    assert all(line.startswith("make: ***") for line in rest)
+
+
+def test_an_old_python_is_one_sentence(setup: Any, monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setattr(sys, "argv", ["setup.py", "run"])
+    monkeypatch.setattr(sys, "version_info", (3, 10, 9))
+    with pytest.raises(SystemExit):
+        setup.main()
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "needs Python 3.11 or newer" in sentence
+    assert sentence.endswith("name it: make run PYTHON=python3.12")
+
+
+def test_a_python_without_venv_is_one_sentence(setup: Any, monkeypatch: Any, tmp_path: Path, capsys: Any) -> None:
+    monkeypatch.setattr(setup, "VENV", str(tmp_path / ".venv"))
+    without = subprocess.CompletedProcess([], 1, "", "The virtual environment was not created: ensurepip is missing.")
+    monkeypatch.setattr(setup.subprocess, "run", lambda *_args, **_kwargs: without)
+    monkeypatch.setattr(setup, "find_uv", lambda: None)
+    with pytest.raises(SystemExit):
+        setup.make_venv()
+    *_before, sentence = capsys.readouterr().err.splitlines()
+    assert "can't make virtual environments" in sentence
+    assert "sudo apt install python" in sentence
+
+
+# -- What it makes ----------------------------------------------------------------------------------------------------
 def test_keys_are_made_once_for_this_account_only(setup: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("VAR_DIR", str(tmp_path / "var"))
     setup.write_secrets()
