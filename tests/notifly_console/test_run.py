@@ -21,7 +21,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from redis import Redis
 
+from notifly_console.celery import app
 from notifly_console.lib import embedded
 from notifly_console.run import leftovers
 from tests.integrations.sandbox.solapi_asker import SolapiAsker, sms
@@ -186,9 +188,18 @@ def parts() -> Iterator[dict[str, str]]:
         server.execute(f"CREATE DATABASE {name}")
         try:
             redis = os.environ.get("TEST_REDIS_URL")
+            if redis:
+                forget_tasks(redis)
             yield {"DATABASE_URL": f"{url.rpartition('/')[0]}/{name}", **({"REDIS_URL": redis} if redis else {})}
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def forget_tasks(url: str) -> None:
+    """Other tests publish tasks that nobody takes. Thousands of them would be this console's first work, and a worker's
+    child ends after some hundreds."""
+    with Redis.from_url(url) as broker:
+        broker.delete(*(queue.name for queue in app.conf.task_queues), "unacked", "unacked_index")
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ def setup() -> Any:
 def test_a_machine_without_python_is_one_sentence(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
     command = ["make", "--no-print-directory", "run", "PYTHON=python-that-is-not-there"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    by_itself = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(command, cwd=tmp_path, env=by_itself, capture_output=True, text=True)
     first, *rest = done.stderr.strip().splitlines()
     assert done.returncode != 0
     assert first.startswith("Notifly Console needs Python 3.11 or newer, and there is no python-that-is-not-there")
